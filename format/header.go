@@ -1,0 +1,59 @@
+package format
+
+// Header says what a trace is of: everything known when recording begins. It
+// is stored once, as JSON under KeyHeader in the schema's metadata.
+type Header struct {
+	Version int    `json:"version"`  // format version, see Version
+	ID      string `json:"id"`       // UUID v7 of the trace
+	StartNS int64  `json:"start_ns"` // wall clock when recording began, ns since the Unix epoch
+	Tool    string `json:"tool"`     // writer, "tracetool 1.0.0"
+
+	Program *Program `json:"program,omitempty"` // for traces of WebAssembly programs
+	Host    *Host    `json:"host,omitempty"`
+
+	// Functions describes the host functions that the program imports.
+	Functions []Function `json:"functions,omitempty"`
+	// TextLimit is how many bytes a call keeps of what the guest wrote
+	// elsewhere than to stdout and stderr; -1 keeps all.
+	TextLimit int64 `json:"text_limit,omitempty"`
+	// Session describes an interactive session, in the terms of that package.
+	Session map[string]any `json:"session,omitempty"`
+	// Source says what the trace was made from, for converted, filtered,
+	// merged and recovered ones: "merge a.trace.arrow b.trace.arrow".
+	Source string `json:"source,omitempty"`
+}
+
+// Program is what was run and what it was given.
+type Program struct {
+	Name    string    `json:"name"`              // attachment name of the main module
+	SHA256  string    `json:"sha256"`            // of the module's bytes, hex
+	Args    []string  `json:"args"`              // args[0] included
+	Env     []string  `json:"env,omitempty"`     // K=V, only what was granted
+	Dirs    []Preopen `json:"dirs,omitempty"`    // preopened directories, from fd 3 on
+	Listen  []string  `json:"listen,omitempty"`  // addresses of preopened listeners
+	Stdin   string    `json:"stdin,omitempty"`   // where stdin came from: "inherit", a file name, empty for none
+	Invoke  []string  `json:"invoke,omitempty"`  // exports called after _initialize, each with its arguments
+	Reactor bool      `json:"reactor,omitempty"` // started by _initialize instead of _start
+	// Embedded: a Go program drove the module: its exports are called as the
+	// start events say.
+	Embedded bool `json:"embedded,omitempty"`
+}
+
+// Preopen is a directory given to the guest.
+type Preopen struct {
+	Host     string `json:"host"`
+	Guest    string `json:"guest"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// Host is where the program ran: what may make another machine's replay
+// differ in NaN bits, stack depth or memory growth.
+type Host struct {
+	Engine      string `json:"engine"`       // "compiler" or "interpreter"
+	Runtime     string `json:"runtime"`      // "wazero v1.12.0"
+	OS          string `json:"os"`           // GOOS
+	Arch        string `json:"arch"`         // GOARCH
+	Go          string `json:"go"`           // "go1.26.0"
+	MemoryPages uint32 `json:"memory_pages"` // limit of a memory, in pages of 64 KiB
+	Features    uint64 `json:"features"`     // enabled core features, wazero's api.CoreFeatures
+}

@@ -1,0 +1,188 @@
+package ipc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// Align is what a body's start and length are multiples of.
+const Align = 64
+
+// Buffer is one uncompressed buffer of an array: Data, or where Data is nil
+// that many zero bytes, which are neither allocated nor compressed anew.
+type Buffer struct {
+	Data  []byte
+	Zeros int
+}
+
+func (b Buffer) size() int {
+	if b.Data != nil {
+		return len(b.Data)
+	}
+	return b.Zeros
+}
+
+// Batch is a record batch before encoding: nodes and buffers depth first, as
+// Arrow lays them out.
+type Batch struct {
+	Rows    int64
+	Nodes   []Node
+	Buffers []Buffer
+}
+
+// RawBytes is the size of the buffers before compression.
+func (b *Batch) RawBytes() int64 {
+	var n int64
+	for _, buf := range b.Buffers {
+		n += int64(buf.size())
+	}
+	return n
+}
+
+// Encoder turns batches into messages and bodies. It is for one goroutine.
+type Encoder struct {
+	codec Codec
+	zstd  *zstd.Encoder
+	lz4   *lz4.Writer
+	zeros map[int][]byte // compressed runs of zeros by length
+	body  []byte
+	spans []Span
+}
+
+// NewEncoder returns an encoder for the codec.
+func NewEncoder(codec Codec) (*Encoder, error) {
+	e := &Encoder{codec: codec, zeros: map[int][]byte{}}
+	switch codec {
+	case None:
+	case Zstd:
+		// One window per segment column: columns are at most a few MiB, and a
+		// frame's own CRC32C makes zstd's checksum redundant.
+		z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+			zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
+			zstd.WithWindowSize(1<<20))
+		if err != nil {
+			return nil, err
+		}
+		e.zstd = z
+	case LZ4:
+		e.lz4 = lz4.NewWriter(nil)
+		if err := e.lz4.Apply(lz4.ConcurrencyOption(1), lz4.ChecksumOption(false)); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("unknown compression codec %d", codec)
+	}
+	return e, nil
+}
+
+// Encode returns the message and the body of a record batch, or of the
+// dictionary batch with that id if dictionary is not negative; dictionaries
+// are never compressed. The body's length is a multiple of Align; it is valid
+// until the next call.
+func (e *Encoder) Encode(b *Batch, dictionary int64, metadata []KeyValue) (message, body []byte, err error) {
+	codec := e.codec
+	if dictionary >= 0 || b.Rows == 0 {
+		codec = None
+	}
+	e.body, e.spans = e.body[:0], e.spans[:0]
+	for _, buf := range b.Buffers {
+		start := len(e.body)
+		if codec == None {
+			e.appendRaw(buf)
+		} else if err := e.appendCompressed(buf); err != nil {
+			return nil, nil, err
+		}
+		e.spans = append(e.spans, Span{int64(start), int64(len(e.body) - start)})
+		e.pad(8)
+	}
+	e.pad(Align)
+	message = batchMessage(b.Rows, b.Nodes, e.spans, codec, dictionary, int64(len(e.body)), metadata)
+	return message, e.body, nil
+}
+
+// EncodePayload returns the message and the beginning of the body of a batch
+// without rows whose body carries a payload of the given size after what is
+// returned. The whole body's length is a multiple of Align.
+func (e *Encoder) EncodePayload(b *Batch, size int64, metadata []KeyValue) (message, prefix []byte, err error) {
+	if b.Rows != 0 {
+		return nil, nil, fmt.Errorf("payload after a batch of %d rows, want none", b.Rows)
+	}
+	if _, prefix, err = e.Encode(b, -1, nil); err != nil {
+		return nil, nil, err
+	}
+	length := int64(len(prefix)) + size
+	length += -length & (Align - 1)
+	return batchMessage(0, b.Nodes, e.spans, None, -1, length, metadata), prefix, nil
+}
+
+func (e *Encoder) pad(align int) {
+	for len(e.body)%align != 0 {
+		e.body = append(e.body, 0)
+	}
+}
+
+func (e *Encoder) appendRaw(b Buffer) {
+	e.pad(Align)
+	if b.Data != nil {
+		e.body = append(e.body, b.Data...)
+		return
+	}
+	e.body = append(e.body, make([]byte, b.Zeros)...)
+}
+
+// appendCompressed appends a buffer as Arrow compresses it: its length, then
+// the compressed bytes, or -1 and the bytes as they are where that is shorter.
+func (e *Encoder) appendCompressed(b Buffer) error {
+	n := b.size()
+	if n == 0 {
+		return nil
+	}
+	if b.Data == nil {
+		packed, ok := e.zeros[n]
+		if !ok {
+			start := len(e.body)
+			if err := e.compress(make([]byte, n)); err != nil {
+				return err
+			}
+			e.zeros[n] = bytes.Clone(e.body[start:])
+			return nil
+		}
+		e.body = append(e.body, packed...)
+		return nil
+	}
+	return e.compress(b.Data)
+}
+
+func (e *Encoder) compress(data []byte) error {
+	start := len(e.body)
+	e.body = binary.LittleEndian.AppendUint64(e.body, uint64(len(data)))
+	if e.codec == Zstd {
+		e.body = e.zstd.EncodeAll(data, e.body)
+	} else {
+		w := sliceWriter{e.body}
+		e.lz4.Reset(&w)
+		if _, err := e.lz4.Write(data); err != nil {
+			return err
+		}
+		if err := e.lz4.Close(); err != nil {
+			return err
+		}
+		e.body = w.data
+	}
+	if len(e.body)-start-8 >= len(data) {
+		e.body = binary.LittleEndian.AppendUint64(e.body[:start], ^uint64(0))
+		e.body = append(e.body, data...)
+	}
+	return nil
+}
+
+type sliceWriter struct{ data []byte }
+
+func (w *sliceWriter) Write(p []byte) (int, error) {
+	w.data = append(w.data, p...)
+	return len(p), nil
+}
