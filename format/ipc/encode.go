@@ -90,6 +90,9 @@ func (e *Encoder) Encode(b *Batch, dictionary int64, metadata []KeyValue) (messa
 	}
 	e.body, e.spans = e.body[:0], e.spans[:0]
 	for _, buf := range b.Buffers {
+		if codec == None {
+			e.pad(Align) // so that readers use the bytes in place
+		}
 		start := len(e.body)
 		if codec == None {
 			e.appendRaw(buf)
@@ -126,7 +129,6 @@ func (e *Encoder) pad(align int) {
 }
 
 func (e *Encoder) appendRaw(b Buffer) {
-	e.pad(Align)
 	if b.Data != nil {
 		e.body = append(e.body, b.Data...)
 		return
