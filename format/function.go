@@ -13,7 +13,8 @@ type Function struct {
 
 	// Errno: the result is an error number, 0 for success.
 	Errno bool `json:"errno,omitempty"`
-	// WritesOnError: regions are captured also if the error number is not 0.
+	// WritesOnError: memory is captured also if the error number is not 0, as
+	// the capture rules of package call say.
 	WritesOnError bool `json:"writes_on_error,omitempty"`
 	// Untimed: the duration of a call says nothing and is not recorded.
 	Untimed bool `json:"untimed,omitempty"`
@@ -66,6 +67,6 @@ type Region struct {
 	Role string     `json:"role,omitempty"` // what is there: "path", "text", "filestat", "subscription", ...
 	Ptr  int        `json:"ptr"`            // number of the parameter with the address
 	Len  int        `json:"len,omitempty"`  // number of the parameter with the length or count
-	Used int        `json:"used,omitempty"` // number of the parameter that points to the u32 count of bytes moved, 0 for none
+	Used int        `json:"used,omitempty"` // number of the parameter that points to the u32 count of bytes moved; 0 for none, so that parameter 0 cannot be it
 	Size uint32     `json:"size,omitempty"` // bytes of the region or of one element
 }

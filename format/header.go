@@ -14,7 +14,7 @@ type Header struct {
 	// Functions describes the host functions that the program imports.
 	Functions []Function `json:"functions,omitempty"`
 	// TextLimit is how many bytes a call keeps of what the guest wrote
-	// elsewhere than to stdout and stderr; -1 keeps all.
+	// elsewhere than to stdout and stderr: 0 stands for 1024, -1 keeps all.
 	TextLimit int64 `json:"text_limit,omitempty"`
 	// Session describes an interactive session, in the terms of that package.
 	Session map[string]any `json:"session,omitempty"`

@@ -149,6 +149,9 @@ func (b *Body) Values(dt arrow.DataType) (arrow.Array, error) {
 	return array.MakeFromData(data), nil
 }
 
+// maxLength is the largest number of elements of an array.
+const maxLength = math.MaxInt32 * int64(8)
+
 // cursor walks a batch's nodes and buffers as its schema is walked.
 type cursor struct {
 	body         *Body
@@ -181,7 +184,7 @@ func (c *cursor) array(dt arrow.DataType, want int64) (arrow.ArrayData, error) {
 	}
 	n := c.body.m.Nodes[c.node]
 	c.node++
-	if n.Length != want || n.Nulls < 0 || n.Nulls > n.Length || want > math.MaxInt32*int64(8) {
+	if n.Length != want || n.Nulls < 0 || n.Nulls > n.Length || want > maxLength {
 		return nil, fmt.Errorf("node %d: length %d with %d nulls, want length %d", c.node-1, n.Length, n.Nulls, want)
 	}
 	if dt.ID() == arrow.NULL {
@@ -238,6 +241,9 @@ func (c *cursor) values(dt arrow.DataType, n Node, validity *memory.Buffer) (arr
 		}
 		return build([]*memory.Buffer{offsets}, []arrow.ArrayData{child}), nil
 	case *arrow.FixedSizeListType:
+		if n.Length > maxLength/int64(t.Len()) {
+			return nil, fmt.Errorf("%d lists of %d elements", n.Length, t.Len())
+		}
 		child, err := c.array(t.Elem(), n.Length*int64(t.Len()))
 		if err != nil {
 			return nil, err
@@ -255,6 +261,9 @@ func (c *cursor) values(dt arrow.DataType, n Node, validity *memory.Buffer) (arr
 	case *arrow.DictionaryType:
 		return c.dictionaryData(t, n, validity)
 	case arrow.FixedWidthDataType:
+		if width := int64(t.BitWidth()); width > 0 && n.Length > (math.MaxInt64-7)/width {
+			return nil, fmt.Errorf("%d values of %d bits", n.Length, width)
+		}
 		data, err := c.sized((n.Length*int64(t.BitWidth()) + 7) / 8)
 		if err != nil {
 			return nil, err

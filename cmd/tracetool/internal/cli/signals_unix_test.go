@@ -1,0 +1,79 @@
+//go:build !windows
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// waiting starts the fake app's wait command and returns once it writes.
+func waiting(t *testing.T, args ...string) (cmd *exec.Cmd, out *bufio.Reader, closeOut func() error, errOut *bytes.Buffer) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.CommandContext(t.Context(), exe, append([]string{"wait"}, args...)...)
+	cmd.Env = append(os.Environ(), asApp+"=1")
+	errOut = &bytes.Buffer{}
+	cmd.Stderr = errOut
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out = bufio.NewReader(pipe)
+	if _, err := out.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, out, pipe.Close, errOut
+}
+
+func TestSignals(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		sigs []syscall.Signal
+		code int
+	}{
+		{"SIGINT", nil, []syscall.Signal{syscall.SIGINT}, 130},
+		{"SIGTERM", nil, []syscall.Signal{syscall.SIGTERM}, 143},
+		{"second signal", []string{"--deaf"}, []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 143},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd, out, _, errOut := waiting(t, tt.args...)
+			go out.WriteTo(&bytes.Buffer{})
+			for _, sig := range tt.sigs {
+				if err := cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(50 * time.Millisecond) // two signals at once may arrive in either order
+			}
+			cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != tt.code || errOut.Len() > 0 {
+				t.Errorf("exit code %d, stderr %q; want %d and silence", code, errOut, tt.code)
+			}
+		})
+	}
+}
+
+// As in "tracetool cat | head": the reader of stdout goes away.
+func TestReaderGone(t *testing.T) {
+	cmd, _, closeOut, errOut := waiting(t)
+	if err := closeOut(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 0 || errOut.Len() > 0 {
+		t.Errorf("exit code %d, stderr %q; want 0 and silence", code, errOut)
+	}
+}

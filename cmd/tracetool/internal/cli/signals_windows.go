@@ -1,0 +1,4 @@
+package cli
+
+// catchBrokenPipes does nothing: Windows has no SIGPIPE.
+func catchBrokenPipes() {}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Rebuilds every .wasm of this folder from its source. Needs go, clang and wasm-ld
+# with wasi-libc and the wasm32 builtins, rustc with the target wasm32-wasip1; what
+# README.md says about installing them is for you to do. Names given as arguments
+# limit it: ./build.sh hello reactor
+set -eu
+cd "$(dirname "$0")"
+
+# No path of the machine that builds may end up in a module.
+cc="clang --target=wasm32-wasi -Wall -Wextra -Werror -ffile-prefix-map=$PWD=. -ffile-prefix-map=/usr/include/wasm32-wasi=wasi-libc -fdebug-compilation-dir=."
+
+build_hello() { $cc -Oz -s -o hello/hello.wasm hello/hello.c; }
+
+build_go_files() {
+	GOOS=wasip1 GOARCH=wasm go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' \
+		-o go-files/files.wasm ./go-files
+}
+
+build_rust_report() {
+	rustc --edition 2021 --target wasm32-wasip1 --remap-path-prefix "$PWD=." \
+		-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
+		-o rust-report/report.wasm rust-report/report.rs
+}
+
+# Line tables and names stay, so that the stack of a trap has source lines.
+build_c_trap() { $cc -O1 -gline-tables-only -o c-trap/trap.wasm c-trap/trap.c; }
+
+build_reactor() { $cc -Oz -Wl,--strip-debug -mexec-model=reactor -o reactor/reactor.wasm reactor/reactor.c; }
+
+build_plugin() {
+	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o plugin/plugin.wasm plugin/guest.c
+}
+
+[ $# -gt 0 ] || set -- hello go-files rust-report c-trap reactor plugin
+for name; do
+	"build_$(echo "$name" | tr - _)"
+	chmod 644 "$name"/*.wasm
+	ls -l "$name"/*.wasm
+done
