@@ -162,7 +162,8 @@ func appendDuration(dst []byte, ns int64) []byte {
 
 // formatWrite prints what the host wrote into memory on its own account.
 func formatWrite(dst []byte, ev *format.Event, p printer) []byte {
-	return append(decodeWrites(ev.Output).appendText(append(dst, "--- write "...), p), " ---"...)
+	dst = strconv.AppendInt(append(dst, "--- write 0x"...), ev.P[0], 16)
+	return append(text{data: ev.Output}.appendText(append(dst, ' '), p), " ---"...)
 }
 
 // formatOther prints the columns of all other kinds of event.
