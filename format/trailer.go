@@ -77,8 +77,14 @@ type Trailer struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// CRC returns the CRC32C of data.
-func CRC(data []byte) uint32 { return crc32.Checksum(data, castagnoli) }
+// CRC returns the CRC32C of the parts one after the other.
+func CRC(parts ...[]byte) uint32 {
+	crc := uint32(0)
+	for _, part := range parts {
+		crc = crc32.Update(crc, castagnoli, part)
+	}
+	return crc
+}
 
 // AppendFrameHeader appends everything of a frame but its body: prefix,
 // message, padding and trailer. at is the offset of the frame in the file, or

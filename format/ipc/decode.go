@@ -187,6 +187,10 @@ func (c *cursor) array(dt arrow.DataType, want int64) (arrow.ArrayData, error) {
 	if n.Length != want || n.Nulls < 0 || n.Nulls > n.Length || want > maxLength {
 		return nil, fmt.Errorf("node %d: length %d with %d nulls, want length %d", c.node-1, n.Length, n.Nulls, want)
 	}
+	// Arrays without buffers would otherwise be of any length.
+	if c.body.budget -= want; c.body.budget < 0 {
+		return nil, fmt.Errorf("%w: %d values", ErrTooLarge, want)
+	}
 	if dt.ID() == arrow.NULL {
 		return array.NewData(dt, int(want), []*memory.Buffer{nil}, nil, int(want), 0), nil
 	}

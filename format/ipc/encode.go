@@ -9,6 +9,10 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
+// maxZeros bounds Encoder.zeros: full segments have the same few lengths,
+// those sealed on time any.
+const maxZeros = 64
+
 // Align is what a body's start and length are multiples of.
 const Align = 64
 
@@ -149,6 +153,9 @@ func (e *Encoder) appendCompressed(b Buffer) error {
 			start := len(e.body)
 			if err := e.compress(make([]byte, n)); err != nil {
 				return err
+			}
+			if len(e.zeros) >= maxZeros {
+				clear(e.zeros)
 			}
 			e.zeros[n] = bytes.Clone(e.body[start:])
 			return nil

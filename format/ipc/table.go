@@ -23,13 +23,14 @@ type table struct {
 type buffer struct {
 	data []byte
 	bad  bool
-	// budget bounds the elements visited: vectors may overlap, so that a small
-	// hostile buffer could otherwise describe a very large tree.
+	// budget bounds the tables visited and the bytes of strings copied: they
+	// may overlap, so that a small hostile buffer could otherwise describe a
+	// very large tree.
 	budget int
 }
 
 func rootTable(data []byte) table {
-	b := &buffer{data: data, budget: len(data) + 64}
+	b := &buffer{data: data, budget: 2*len(data) + 64}
 	return b.table(b.offset(0))
 }
 
@@ -129,6 +130,10 @@ func (t table) tableAt(slot int) (sub table, ok bool) {
 
 func (t table) stringAt(slot int) string {
 	start, n := t.vector(slot, 1)
+	if t.budget -= n; t.budget < 0 {
+		t.fail()
+		return ""
+	}
 	return string(t.bytes(start, n))
 }
 
