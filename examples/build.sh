@@ -28,7 +28,7 @@ build_c_trap() { $cc -O1 -gline-tables-only -o c-trap/trap.wasm c-trap/trap.c; }
 build_reactor() { $cc -Oz -Wl,--strip-debug -mexec-model=reactor -o reactor/reactor.wasm reactor/reactor.c; }
 
 build_plugin() {
-	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o plugin/plugin.wasm plugin/guest.c
+	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o plugin/plugin.wasm plugin/guest/guest.c
 }
 
 [ $# -gt 0 ] || set -- hello go-files rust-report c-trap reactor plugin

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -17,8 +18,8 @@ import (
 // output lays frames one after the other and closes them with a tail. What is
 // put together in buf reaches the file in one write, over the old tail.
 type output struct {
-	dst  io.Writer   // of a pipe, nil for a file
-	file io.WriterAt // nil for a pipe
+	dst  io.Writer // of a pipe, nil for a file
+	file file      // nil for a pipe
 
 	schema  *arrow.Schema
 	encoder *ipc.Encoder
@@ -35,8 +36,8 @@ type output struct {
 	pending      []format.Frame // rows of the next index chunk
 	root         format.Root
 	summary      format.Summary
-	tail         int64 // bytes of the last tail
-	lastStored   int64 // bytes of the last segment and its index chunk
+	tail         int64 // bytes of the last tail, all of the file from at on
+	written      int64 // all bytes written so far, over each other or not
 }
 
 func newOutput(schema *arrow.Schema, codec ipc.Codec) (*output, error) {
@@ -98,6 +99,7 @@ func (o *output) add(message, body []byte, t format.Trailer, row format.Frame) i
 	return block
 }
 
+// addHeader appends the header of a frame, whose body follows.
 func (o *output) addHeader(message []byte, bodyLength int64, t format.Trailer, row format.Frame) ipc.Block {
 	at := o.end()
 	t.Frame, t.BodyLength = o.frame, bodyLength
@@ -125,7 +127,6 @@ func (o *output) segment(b *ipc.Batch, first, last int64, stats []format.Functio
 	if b.Rows > math.MaxUint32 {
 		return fmt.Errorf("segment of %d rows", b.Rows)
 	}
-	start := o.end()
 	message, body, err := o.encoder.Encode(b, -1, nil)
 	if err != nil {
 		return err
@@ -150,11 +151,7 @@ func (o *output) segment(b *ipc.Batch, first, last int64, stats []format.Functio
 	if exit != nil {
 		s.Exit = exit
 	}
-	if err := o.addIndex(); err != nil {
-		return err
-	}
-	o.lastStored = o.end() - start
-	return nil
+	return o.addIndex()
 }
 
 // addIndex adds a chunk of the index for the frames since the last one.
@@ -170,12 +167,8 @@ func (o *output) addIndex() error {
 		return fmt.Errorf("index: %w", err)
 	}
 	o.pending, o.extra = o.pending[:0], nil
-	body := append(append(make([]byte, 0, len(prefix)+len(payload)+ipc.Align), prefix...), payload...)
-	for len(body)%ipc.Align != 0 {
-		body = append(body, 0)
-	}
-	o.add(message, body, format.Trailer{Kind: format.FrameIndex, Payload: uint32(len(prefix))}, format.Frame{})
-	return nil
+	t := format.Trailer{Kind: format.FrameIndex, Payload: uint32(len(prefix))}
+	return o.addPayload(message, prefix, payload, t, format.Frame{})
 }
 
 // stream returns a record as an Arrow IPC stream.
@@ -200,9 +193,7 @@ func stream(rec arrow.Record, encoder *ipc.Encoder) ([]byte, error) {
 // flush writes buf, and to a file a tail after it in the same write.
 func (o *output) flush(closed bool) error {
 	if o.file == nil {
-		_, err := o.dst.Write(o.buf)
-		o.at, o.buf = o.end(), o.buf[:0]
-		return err
+		return o.drain()
 	}
 	frames := len(o.buf)
 	if err := o.appendTail(closed); err != nil {
@@ -210,9 +201,68 @@ func (o *output) flush(closed bool) error {
 	}
 	_, err := o.file.WriteAt(o.buf, o.at)
 	o.tail = int64(len(o.buf) - frames)
+	o.written += int64(len(o.buf))
 	o.at, o.buf = o.at+int64(frames), o.buf[:0]
 	return err
 }
+
+// drain writes what is in buf without a tail.
+func (o *output) drain() error {
+	err := o.write(o.buf)
+	o.buf = o.buf[:0]
+	return err
+}
+
+func (o *output) write(data []byte) error {
+	var err error
+	if o.file != nil {
+		_, err = o.file.WriteAt(data, o.at)
+	} else {
+		_, err = o.dst.Write(data)
+	}
+	o.at += int64(len(data))
+	o.written += int64(len(data))
+	return err
+}
+
+// flushEmpty makes a complete file of what precedes the events. Its index
+// chunk is a part of the tail: the first segment's, which tells the same,
+// replaces it. A pipe gets that one only.
+func (o *output) flushEmpty() error {
+	if err := o.drain(); err != nil || o.file == nil {
+		return err
+	}
+	at, frame, pending, extra := o.at, o.frame, slices.Clone(o.pending), o.extra
+	if err := o.addIndex(); err != nil {
+		return err
+	}
+	if err := o.flush(false); err != nil {
+		return err
+	}
+	o.tail += o.at - at
+	o.at, o.frame, o.pending, o.extra, o.index = at, frame, pending, extra, nil
+	return nil
+}
+
+// finish writes the final tail.
+func (o *output) finish() error {
+	if len(o.index) == 0 {
+		if err := o.addIndex(); err != nil {
+			return err
+		}
+	}
+	if o.file != nil {
+		return o.flush(true)
+	}
+	if err := o.appendTail(true); err != nil {
+		return err
+	}
+	return o.drain()
+}
+
+// credit is how many bytes more may be written while all that was written
+// stays within twice the file's size.
+func (o *output) credit() int64 { return 2*o.at + o.tail - o.written }
 
 func (o *output) appendTail(closed bool) error {
 	o.summary.Closed, o.summary.Root = closed, o.root.String()
@@ -234,14 +284,4 @@ func (o *output) appendTail(closed bool) error {
 	}
 	o.buf = format.AppendTail(o.buf, footer)
 	return nil
-}
-
-// finishPipe writes the tail.
-func (o *output) finishPipe() error {
-	if err := o.appendTail(true); err != nil {
-		return err
-	}
-	_, err := o.dst.Write(o.buf)
-	o.buf = nil
-	return err
 }

@@ -1,9 +1,15 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package writer
 
 import "os"
 
 // preallocate reserves n bytes at an offset, so that a full disk is an error
-// here and not a signal when a mapped page is written.
-func preallocate(f *os.File, offset, n int64) error { return writeZeros(f, offset, n) }
+// here and not a signal when a mapped page is written. Where nothing is mapped
+// the length alone is needed.
+func preallocate(f *os.File, offset, n int64) error {
+	if !mapped {
+		return f.Truncate(offset + n)
+	}
+	return writeZeros(f, offset, n)
+}

@@ -31,7 +31,6 @@ type region struct {
 	rows       int64
 	segment    int64
 	firstEvent int64
-	opened     int64         // time of the first event
 	used       format.Fields // columns that are not all zero
 	exit       *format.Exit
 }
@@ -114,8 +113,10 @@ func (r *region) append(e *format.Event) {
 	if has&format.HasHash != 0 {
 		r.hash[i] = e.Hash
 	}
-	for k, bit := 0, format.HasP0; k < format.NumParams && has&bit != 0; k, bit = k+1, bit<<1 {
-		r.p[k][i] = e.P[k]
+	for k, rest := 0, has/format.HasP0&(1<<format.NumParams-1); rest != 0; k, rest = k+1, rest>>1 {
+		if rest&1 != 0 {
+			r.p[k][i] = e.P[k]
+		}
 	}
 	in, out := r.inputEnd[i], r.outputEnd[i]
 	if has&format.HasInput != 0 {

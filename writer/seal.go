@@ -9,21 +9,23 @@ import (
 
 // sealer compresses and writes full segments on one goroutine.
 type sealer struct {
-	full  chan *region
-	free  chan *region
-	idle  chan chan struct{}
-	done  chan struct{}
-	fatal atomic.Pointer[error]
-	rows  atomic.Int64 // capacity that regions should have
-	tail  atomic.Int64 // bytes of the tail
-	limit atomic.Bool  // the file has reached its maximum size
+	full   chan *region
+	free   chan *region
+	idle   chan chan struct{}
+	done   chan struct{}
+	fatal  atomic.Pointer[error]
+	rows   atomic.Int64 // capacity that regions should have
+	bytes  atomic.Int64 // the same for input and output
+	credit atomic.Int64 // output.credit after the last seal
+	limit  atomic.Bool  // the file has reached its maximum size
 }
 
 func (s *sealer) start(w *Writer) {
 	s.full, s.free = make(chan *region), make(chan *region, format.SidecarSlots)
 	s.idle, s.done = make(chan chan struct{}), make(chan struct{})
 	s.rows.Store(int64(w.opts.SegmentRows))
-	s.tail.Store(w.out.tail)
+	s.bytes.Store(int64(w.opts.SegmentBytes))
+	s.credit.Store(w.out.credit())
 	go s.run(w)
 }
 
@@ -51,19 +53,18 @@ func (s *sealer) write(w *Writer, r *region) error {
 	if err := w.out.segment(r.batch(), first, last, counts, r.exit); err != nil {
 		return err
 	}
-	return s.flush(w)
+	return s.flush(w, r)
 }
 
-// flush writes the frames that are ready and draws the consequences.
-func (s *sealer) flush(w *Writer) error {
+// flush writes the frames that are ready and draws the consequences. r is nil
+// for foreign tables.
+func (s *sealer) flush(w *Writer, r *region) error {
 	if err := w.out.flush(false); err != nil {
 		return err
 	}
-	s.tail.Store(w.out.tail)
-	// Each seal rewrites the footer, which lists all segments. Where that
-	// costs more than the segment, segments become larger.
-	if rows := s.rows.Load(); w.out.tail > w.out.lastStored && rows < maxSegmentRows {
-		s.rows.Store(2 * rows)
+	s.credit.Store(w.out.credit())
+	if r != nil && w.out.file != nil && w.out.credit() < 0 {
+		s.grow(r)
 	}
 	if w.opts.MaxBytes > 0 && w.out.at+w.out.tail > w.opts.MaxBytes {
 		s.limit.Store(true)
@@ -74,8 +75,17 @@ func (s *sealer) flush(w *Writer) error {
 	return nil
 }
 
-// maxSegmentRows bounds the memory that segments grow to.
-const maxSegmentRows = 1 << 20
+// grow makes later segments larger than r. Each seal rewrites the footer, which
+// lists all segments: doubling segments keeps the bytes written within twice
+// the file's size. Segments that were not full do not become fuller so.
+func (s *sealer) grow(r *region) {
+	if n := r.capacity; r.rows > n/2 {
+		s.rows.Store(max(s.rows.Load(), min(2*n, maxSegmentRows)))
+	}
+	if n := int64(len(r.input)); max(r.inputEnd[r.rows], r.outputEnd[r.rows]) > n/2 {
+		s.bytes.Store(max(s.bytes.Load(), min(2*n, maxSegmentBytes)))
+	}
+}
 
 func (s *sealer) err() error {
 	if e := s.fatal.Load(); e != nil {
@@ -99,11 +109,9 @@ func (s *sealer) wait() error {
 }
 
 // end stops the goroutine.
-func (s *sealer) end() error {
-	if s.full == nil {
-		return nil
+func (s *sealer) end() {
+	if s.full != nil {
+		close(s.full)
+		<-s.done
 	}
-	close(s.full)
-	<-s.done
-	return s.err()
 }

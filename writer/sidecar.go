@@ -1,11 +1,11 @@
 package writer
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -34,7 +34,7 @@ type slot struct {
 }
 
 // createSidecar creates the file and takes its lock, which it holds until
-// remove or the end of the process.
+// remove, close or the end of the process.
 func createSidecar(path, id string, force bool) (*sidecar, error) {
 	uid, err := uuid.Parse(id)
 	if err != nil {
@@ -48,6 +48,9 @@ func createSidecar(path, id string, force bool) (*sidecar, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if err := own(f); err != nil {
+		return nil, errors.Join(err, f.Close()) // it is another recorder's
 	}
 	s := &sidecar{file: f}
 	if err := s.init(uid); err != nil {
@@ -65,18 +68,36 @@ func removeStale(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := lock(f); err != nil {
-		return fmt.Errorf("%s: a recording is in progress: %w", path, err)
+	if err := own(f); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return os.Remove(path)
+	return removeOpen(f)
+}
+
+// own takes a sidecar's lock. Whoever holds the lock of the file that has the
+// name may remove it: so the name is looked up again afterwards. Readers hold
+// the lock for an instant, to learn whether there is a recorder.
+func own(f *os.File) error {
+	err := lock(f)
+	for try := 0; err != nil && try < 20; try++ {
+		time.Sleep(5 * time.Millisecond)
+		err = lock(f)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: a recording is in progress: lock: %w", f.Name(), err)
+	}
+	held, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(f.Name()); err != nil || !os.SameFile(held, named) {
+		return fmt.Errorf("%s: another recording has begun", f.Name())
+	}
+	return nil
 }
 
 func (s *sidecar) init(id uuid.UUID) error {
-	if err := lock(s.file); err != nil {
-		return fmt.Errorf("%s: lock: %w", s.file.Name(), err)
-	}
-	if err := s.file.Chmod(0o600); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	if err := private(s.file); err != nil {
 		return err
 	}
 	var err error
@@ -145,20 +166,25 @@ func (s *sidecar) open(r *region) {
 	sl.flushed = flushed{}
 }
 
+// put stores a field in the machine's byte order: all that are supported are
+// little-endian.
 func (sl *slot) put(field int, v int64) {
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&sl.header[field])), native(uint64(v)))
-}
-
-// native returns v such that storing it in the machine's byte order stores it
-// in little-endian order.
-func native(v uint64) uint64 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], v)
-	return binary.NativeEndian.Uint64(b[:])
+	atomic.StoreInt64((*int64)(unsafe.Pointer(&sl.header[field])), v)
 }
 
 // remove ends the recording: the file and its lock are gone afterwards.
 func (s *sidecar) remove() error {
+	s.unmap()
+	return removeOpen(s.file)
+}
+
+// close leaves the file for recovery.
+func (s *sidecar) close() {
+	s.unmap()
+	_ = s.file.Close() // there is an error already
+}
+
+func (s *sidecar) unmap() {
 	for _, sl := range s.slots {
 		if sl != nil && sl.memory != nil {
 			unmap(sl.memory)
@@ -167,5 +193,4 @@ func (s *sidecar) remove() error {
 	if s.header != nil {
 		unmap(s.header)
 	}
-	return removeOpen(s.file)
 }

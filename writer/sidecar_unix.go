@@ -13,6 +13,9 @@ import (
 // appended, without flush.
 const mapped = true
 
+// renamesOpen: a file can be renamed and removed while it is open.
+const renamesOpen = true
+
 // flushed is empty: nothing has to be flushed.
 type flushed struct{}
 

@@ -14,6 +14,9 @@ import (
 // mapped: the memory is on the heap, and flush brings it to the file.
 const mapped = false
 
+// renamesOpen: a file can be renamed and removed only when it is closed.
+const renamesOpen = false
+
 // flushed is how far the columns of a slot's segment are on file.
 type flushed struct{ rows, input, output int64 }
 

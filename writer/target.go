@@ -3,20 +3,38 @@ package writer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/google/uuid"
 )
 
+// file is what a trace is written to: an *os.File, or one that fails in tests.
+type file interface {
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+	Name() string
+}
+
 // target is the file that a trace is written to. A hidden one gets its name
 // only when the trace is complete, any other as soon as it is an Arrow file.
 type target struct {
 	path   string
-	file   *os.File
+	file   file
 	force  bool
 	hidden bool
 	named  bool // the file is at path, and is ours to remove
+	closed bool
+	old    *oldTail // of a trace that was opened to add to it
+}
+
+// oldTail is the end of a trace that was opened: what Abort puts back.
+type oldTail struct {
+	at   int64
+	data []byte
 }
 
 // createTarget creates the file: under its own name, or under a temporary one
@@ -25,63 +43,91 @@ func createTarget(path string, force, hidden bool) (*target, error) {
 	if path == "" {
 		return nil, errors.New("trace without a file name")
 	}
-	if info, err := os.Lstat(path); err == nil {
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s: is a directory", path)
+	info, err := os.Lstat(path)
+	exists := err == nil
+	if exists && info.IsDir() {
+		return nil, fmt.Errorf("%s: is a directory", path)
+	}
+	if exists && !force {
+		return nil, &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
+	}
+	if exists && !hidden && !renamesOpen {
+		if err := os.Remove(path); err != nil {
+			return nil, err
 		}
-		if !force {
-			return nil, &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
+		exists = false
+	}
+	t := &target{path: path, force: force, hidden: hidden, named: !hidden && !exists}
+	name := path
+	if !t.named {
+		if name, err = temporaryName(path); err != nil {
+			return nil, err
 		}
 	}
-	t := &target{path: path, force: force, hidden: hidden}
-	var err error
-	if force || hidden {
-		t.file, err = openTemp(path)
-	} else {
-		t.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		t.named = true
-	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	t.file = f
+	if err := private(f); err != nil {
+		return nil, errors.Join(err, t.abort())
 	}
 	return t, nil
 }
 
+// private gives a file its mode whatever the umask.
+func private(f *os.File) error {
+	if err := f.Chmod(0o600); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// temporaryName is a name beside path for the file that becomes it later.
+func temporaryName(path string) (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", err
+	}
+	return path + "." + id.String() + ".tmp", nil
+}
+
 // started: the file holds a complete Arrow file, if without events.
-func (t *target) started() error {
-	if t.hidden || t.named {
+func (t *target) started(sync bool) error {
+	if t.hidden {
 		return nil
 	}
-	return t.name()
+	if !t.named {
+		if err := t.name(); err != nil {
+			return err
+		}
+	}
+	if sync {
+		return errors.Join(t.file.Sync(), syncDir(filepath.Dir(t.path)))
+	}
+	return nil
 }
 
 // name moves the file to its place: over another one only with force.
 func (t *target) name() error {
 	temporary := t.file.Name()
-	if t.force {
-		if err := os.Rename(temporary, t.path); err != nil {
-			return err
-		}
-		t.named = true
-		return nil
-	}
-	if err := os.Link(temporary, t.path); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return err
+	if !t.force {
+		err := os.Link(temporary, t.path)
+		if err == nil {
+			t.named = true
+			return os.Remove(temporary)
 		}
 		// A file system without links: what is checked here may have changed
 		// when the file is renamed, which is the best it offers.
-		if _, err := os.Lstat(t.path); err == nil {
+		if _, missing := os.Lstat(t.path); missing == nil || errors.Is(err, os.ErrExist) {
 			return &os.PathError{Op: "create", Path: t.path, Err: os.ErrExist}
 		}
-		if err := os.Rename(temporary, t.path); err != nil {
-			return err
-		}
-		t.named = true
-		return nil
+	}
+	if err := os.Rename(temporary, t.path); err != nil {
+		return err
 	}
 	t.named = true
-	return os.Remove(temporary)
+	return nil
 }
 
 // finish cuts the file to its size and gives it its name.
@@ -94,6 +140,7 @@ func (t *target) finish(size int64, sync bool) error {
 			return err
 		}
 	}
+	t.closed = true
 	if err := t.file.Close(); err != nil {
 		return err
 	}
@@ -108,14 +155,35 @@ func (t *target) finish(size int64, sync bool) error {
 	return nil
 }
 
-// abort removes the file.
-func (t *target) abort() error {
-	name := t.file.Name()
-	if t.named {
-		name = t.path
+// close gives the file up as it is.
+func (t *target) close() {
+	if !t.closed {
+		t.closed = true
+		_ = t.file.Close() // there is an error already
 	}
-	_ = t.file.Close() // it is removed whatever it says
-	return os.Remove(name)
+}
+
+// abort removes the file, or puts back what it was when it was opened.
+func (t *target) abort() error {
+	var err error
+	if t.old != nil {
+		err = t.restore()
+	}
+	t.close()
+	if t.old != nil {
+		return err
+	}
+	if t.named {
+		return os.Remove(t.path)
+	}
+	return os.Remove(t.file.Name())
+}
+
+func (t *target) restore() error {
+	if _, err := t.file.WriteAt(t.old.data, t.old.at); err != nil {
+		return err
+	}
+	return t.file.Truncate(t.old.at + int64(len(t.old.data)))
 }
 
 // syncDir makes a directory's entries durable, where the system can.
@@ -129,13 +197,4 @@ func syncDir(path string) error {
 		return err
 	}
 	return nil
-}
-
-// openTemp creates the temporary file beside path that becomes it later.
-func openTemp(path string) (*os.File, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, err
-	}
-	return os.OpenFile(path+"."+id.String()+".tmp", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }

@@ -170,3 +170,7 @@ func (e *signalError) code() int {
 	}
 	return 130
 }
+
+// IsUsage reports whether err is a mistake on the command line, as [Usagef]
+// makes it.
+func IsUsage(err error) bool { return outcomeOf(err).usage }

@@ -88,6 +88,10 @@ func (s *Stream) Err() error {
 	return nil
 }
 
+// Underlying is the writer beneath, for a program that is to see the file
+// itself. What happens to writes there is not remembered.
+func (s *Stream) Underlying() io.Writer { return s.w }
+
 // Terminal reports whether a person is looking.
 func (s *Stream) Terminal() bool { return s.terminal }
 

@@ -1,0 +1,33 @@
+package convert
+
+import (
+	"fmt"
+
+	"github.com/tracetool/tracetool/format"
+)
+
+// LineError says where a text input is wrong and how. It matches
+// format.ErrCorrupt, but where Err is format.ErrNotTrace.
+type LineError struct {
+	Path   string // file name, empty where unknown
+	Line   int64  // from 1
+	Offset int64  // bytes from the start of the input to the record concerned
+	Detail string // what is wrong, with what was found and what was expected
+	Err    error  // format.ErrTruncated, ErrLimit, ErrVersion, ErrNotTrace or nil
+}
+
+func (e *LineError) Error() string {
+	path := e.Path
+	if path == "" {
+		path = "input"
+	}
+	return fmt.Sprintf("%s: line %d: %s", path, e.Line, e.Detail)
+}
+
+// Is makes every LineError match format.ErrCorrupt, but for those of files
+// that are something else or newer.
+func (e *LineError) Is(target error) bool {
+	return target == format.ErrCorrupt && e.Err != format.ErrNotTrace && e.Err != format.ErrVersion
+}
+
+func (e *LineError) Unwrap() error { return e.Err }

@@ -1,0 +1,54 @@
+package runner
+
+import "time"
+
+const (
+	anchorInterval = int64(500 * time.Millisecond)
+	// stepTolerance keeps the noise of two readings out of the wall clock:
+	// the system's monotonic clock is slewed together with it.
+	stepTolerance = int64(time.Millisecond)
+	stepReadings  = 3
+)
+
+// clock is the time of a recording: a wall clock that is read every half
+// second, so that its steps reach the guest, and goes on by the monotonic clock
+// in between. That costs half of reading the wall clock.
+type clock struct {
+	base   time.Time // when the recording began: 0 of the monotonic clock
+	start  int64     // wall clock then, ns since the Unix epoch
+	offset int64     // wall clock minus monotonic clock
+	due    int64     // when the wall clock is to be read again, on the monotonic clock
+}
+
+func newClock() *clock {
+	now := time.Now()
+	wall := now.UnixNano()
+	return &clock{base: now, start: wall, offset: wall, due: anchorInterval}
+}
+
+// Monotonic returns the nanoseconds since the recording began.
+func (c *clock) Monotonic() int64 {
+	mono := int64(time.Since(c.base))
+	if mono >= c.due {
+		c.anchor(mono)
+	}
+	return mono
+}
+
+// Wall returns the nanoseconds since the Unix epoch.
+func (c *clock) Wall() int64 { return c.Monotonic() + c.offset }
+
+// anchor reads the wall clock. A step must show in several readings: one alone
+// may have been interrupted between its two clocks.
+func (c *clock) anchor(mono int64) {
+	c.due = mono + anchorInterval
+	var step int64
+	for range stepReadings {
+		now := time.Now()
+		step = now.UnixNano() - int64(now.Sub(c.base)) - c.offset
+		if -stepTolerance <= step && step <= stepTolerance {
+			return
+		}
+	}
+	c.offset += step
+}

@@ -1,0 +1,130 @@
+package runner
+
+import (
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/reader"
+)
+
+// cursor goes through the events of one task in the order they were recorded.
+// It reads columns, and decodes a row only when asked to.
+type cursor struct {
+	f       *reader.File
+	task    int32
+	limit   int64 // number of the first event that is not replayed, -1 for none
+	last    int64 // number of the event to announce by onLast, -1 for none
+	onLast  func()
+	batch   *reader.Batch
+	segment int // to be loaded next
+	row     int // in batch
+	end     int // rows of batch that are replayed
+	fast    int // rows that clockRow may take without next; at most end
+	count   int64
+	others  map[int32]bool // tasks seen besides
+	ev      format.Event
+	input   []byte // of part rows before the row
+	output  []byte
+	err     error
+}
+
+func newCursor(f *reader.File, task int32, limit int64) *cursor {
+	return &cursor{f: f, task: task, limit: limit, last: -1, others: map[int32]bool{}}
+}
+
+// more goes to the next event of the task. It is false at the end, at the limit
+// and where the trace cannot be read.
+func (c *cursor) more() bool {
+	for {
+		for ; c.row < c.end; c.row++ {
+			switch {
+			case c.batch.Task[c.row] != c.task:
+				c.others[c.batch.Task[c.row]] = true
+			case c.kind() != format.KindPart:
+				return true
+			default:
+				c.input = append(c.input, c.batch.Input(c.row)...)
+				c.output = append(c.output, c.batch.Output(c.row)...)
+				c.count++
+			}
+		}
+		if !c.load() {
+			return false
+		}
+	}
+}
+
+// load reads the next segment.
+func (c *cursor) load() bool {
+	if c.err != nil || c.segment >= c.f.Segments() || c.stopped() {
+		return false
+	}
+	b, err := c.f.Batch(c.segment)
+	if err != nil {
+		c.err = err
+		return false
+	}
+	c.batch, c.row, c.end = b, 0, b.Rows
+	c.segment++
+	if c.limit >= 0 && b.FirstEvent+int64(b.Rows) > c.limit {
+		c.end = int(max(0, c.limit-b.FirstEvent))
+	}
+	c.fast = c.end
+	if c.last >= b.FirstEvent && c.last < b.FirstEvent+int64(c.end) {
+		c.fast = int(c.last - b.FirstEvent)
+	}
+	if b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
+		c.fast = 0
+	}
+	return true
+}
+
+// stopped: the limit has been reached.
+func (c *cursor) stopped() bool {
+	return c.limit >= 0 && (c.limit == 0 || c.batch != nil && c.number() >= c.limit)
+}
+
+func (c *cursor) kind() format.Kind { return format.Kind(c.batch.Kind[c.row]) }
+
+// number is that of the event, or of the one after the last.
+func (c *cursor) number() int64 {
+	if c.batch == nil {
+		return 0
+	}
+	return c.batch.FirstEvent + int64(c.row)
+}
+
+// event decodes the row that more went to. It is valid until more is called
+// again.
+func (c *cursor) event() *format.Event {
+	c.batch.Event(c.row, &c.ev)
+	if len(c.input) > 0 {
+		c.ev.Input = append(c.input, c.ev.Input...)
+		c.ev.Has |= format.HasInput
+	}
+	if len(c.output) > 0 {
+		c.ev.Output = append(c.output, c.ev.Output...)
+		c.ev.Has |= format.HasOutput
+	}
+	return &c.ev
+}
+
+// next leaves the row behind.
+func (c *cursor) next() {
+	if c.number() == c.last {
+		c.onLast()
+	}
+	c.row++
+	c.count++
+	if c.input != nil || c.output != nil {
+		c.input, c.output = nil, nil
+	}
+}
+
+// clockRow reports whether the next row is a successful call of a function with
+// these parameters and without a value: the reading of a clock.
+func (c *cursor) clockRow(fn *function, p0, p1, p2 int64) bool {
+	i, b := c.row, c.batch
+	return i < c.fast && format.Kind(b.Kind[i]) == format.KindCall &&
+		b.Function[i] == fn.name && b.Module[i] == fn.module && b.Task[i] == c.task && b.Errno[i] == 0 &&
+		b.P[0][i] == p0 && b.P[1][i] == p1 && b.P[2][i] == p2 &&
+		(b.Value == nil || b.Has(i)&format.HasValue == 0)
+}

@@ -1,0 +1,163 @@
+package runner
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tracetool/tracetool/format"
+)
+
+// Import is something that a module wants from its host.
+type Import struct {
+	Module, Name string
+	Kind         string // "function", "table", "memory", "global" or "tag"
+	Signature    string // of a function: "(i32, i64) -> (i32)"
+}
+
+func (i Import) String() string {
+	if i.Kind == "function" {
+		return fmt.Sprintf("%s.%s%s", i.Module, i.Name, i.Signature)
+	}
+	return fmt.Sprintf("%s %s.%s", i.Kind, i.Module, i.Name)
+}
+
+// ImportError lists what a module imports and nobody provides.
+type ImportError struct {
+	Program string
+	Imports []Import
+}
+
+func (e *ImportError) Error() string {
+	names := make([]string, len(e.Imports))
+	for i, imp := range e.Imports {
+		names[i] = imp.String()
+	}
+	return fmt.Sprintf("%s: unknown imports: %s", e.Program, strings.Join(names, ", "))
+}
+
+// signature writes a function's type as (i32, i64) -> (i32).
+func signature(def api.FunctionDefinition) string {
+	types := func(list []api.ValueType) string {
+		names := make([]string, len(list))
+		for i, t := range list {
+			names[i] = api.ValueTypeName(t)
+		}
+		return "(" + strings.Join(names, ", ") + ")"
+	}
+	s := types(def.ParamTypes())
+	if len(def.ResultTypes()) > 0 {
+		s += " -> " + types(def.ResultTypes())
+	}
+	return s
+}
+
+// resolve returns the descriptions of the functions that a module imports, each
+// once, or an *ImportError.
+func resolve(m *Module, compiled wazero.CompiledModule, find func(module, name string) *format.Function) ([]*format.Function, error) {
+	var found []*format.Function
+	var missing []Import
+	seen := map[[2]string]bool{}
+	for _, def := range compiled.ImportedFunctions() {
+		module, name, _ := def.Import()
+		if seen[[2]string{module, name}] {
+			continue
+		}
+		seen[[2]string{module, name}] = true
+		if fn := find(module, name); fn != nil && matches(fn, def) {
+			found = append(found, fn)
+		} else {
+			missing = append(missing, Import{module, name, "function", signature(def)})
+		}
+	}
+	missing = append(missing, otherImports(m.Bytes)...)
+	if len(missing) > 0 {
+		return nil, &ImportError{Program: m.Name, Imports: missing}
+	}
+	return found, nil
+}
+
+var importKinds = []string{"function", "table", "memory", "global", "tag"}
+
+// otherImports lists what a module imports besides functions, which wazero does
+// not tell. The module has been found to be valid before.
+func otherImports(module []byte) []Import {
+	const importSection = 2
+	in := &wasmReader{data: module[min(8, len(module)):]}
+	for len(in.data) > 0 {
+		id := in.byte()
+		section := &wasmReader{data: in.take(in.number())}
+		if id == importSection {
+			return section.imports()
+		}
+	}
+	return nil
+}
+
+// wasmReader reads the binary format. It never fails: what is missing is zero.
+type wasmReader struct{ data []byte }
+
+func (r *wasmReader) take(n uint64) []byte {
+	n = min(n, uint64(len(r.data)))
+	taken := r.data[:n]
+	r.data = r.data[n:]
+	return taken
+}
+
+func (r *wasmReader) byte() byte {
+	if b := r.take(1); len(b) == 1 {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *wasmReader) number() uint64 {
+	v, n := binary.Uvarint(r.data)
+	r.take(uint64(max(n, 1)))
+	return v
+}
+
+func (r *wasmReader) imports() []Import {
+	var list []Import
+	for range min(r.number(), uint64(len(r.data))) {
+		i := Import{Module: string(r.take(r.number())), Name: string(r.take(r.number()))}
+		kind := r.byte()
+		r.skipType(kind)
+		if int(kind) < len(importKinds) && kind != 0 {
+			i.Kind = importKinds[kind]
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (r *wasmReader) skipType(kind byte) {
+	switch kind {
+	case 0: // index of the type
+		r.number()
+	case 1, 2: // a table's type of reference, and limits
+		if kind == 1 {
+			r.valueType()
+		}
+		flags := r.byte()
+		r.number()
+		if flags&1 != 0 {
+			r.number()
+		}
+	case 3: // type and mutability
+		r.valueType()
+		r.byte()
+	case 4: // attribute and index of the type
+		r.byte()
+		r.number()
+	}
+}
+
+// valueType skips a type, which is one byte but for typed references.
+func (r *wasmReader) valueType() {
+	if t := r.byte(); t == 0x63 || t == 0x64 {
+		r.number()
+	}
+}

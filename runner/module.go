@@ -1,0 +1,106 @@
+package runner
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tracetool/tracetool/format"
+)
+
+// Files that are no module.
+var (
+	ErrNotWasm   = errors.New("not a WebAssembly module")
+	ErrComponent = errors.New("a WebAssembly component, expected a module of WASI preview1")
+)
+
+// Module is a WebAssembly program.
+type Module struct {
+	Name  string // base name of its file: what the trace calls it
+	Bytes []byte
+}
+
+// Load reads a module from a file. Its errors are of type *fs.PathError or
+// match ErrNotWasm or ErrComponent.
+func Load(path string) (Module, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Module{}, err
+	}
+	m := Module{Name: filepath.Base(path), Bytes: data}
+	if err := m.Check(); err != nil {
+		return Module{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+var wasmMagic = []byte("\x00asm")
+
+// Check looks at the first bytes only: it returns ErrNotWasm or ErrComponent
+// for what cannot be a module.
+func (m Module) Check() error {
+	const preamble = 8 // magic, u16 version, u16 layer
+	switch {
+	case len(m.Bytes) < preamble || !bytes.HasPrefix(m.Bytes, wasmMagic):
+		return ErrNotWasm
+	case m.Bytes[6] == 1 && m.Bytes[7] == 0:
+		return ErrComponent
+	}
+	return nil
+}
+
+func (m Module) sha256() string {
+	sum := sha256.Sum256(m.Bytes)
+	return hex.EncodeToString(sum[:])
+}
+
+// matches: the function has the signature that the import wants.
+func matches(fn *format.Function, def api.FunctionDefinition) bool {
+	return typesMatch(fn.Params, def.ParamTypes()) && typesMatch(fn.Result, def.ResultTypes())
+}
+
+func typesMatch(params []format.Param, types []api.ValueType) bool {
+	if len(params) != len(types) {
+		return false
+	}
+	for i, t := range types {
+		if valueType(params[i].Type) != t {
+			return false
+		}
+	}
+	return true
+}
+
+func valueType(t format.Type) api.ValueType {
+	switch t {
+	case format.I64:
+		return api.ValueTypeI64
+	case format.F32:
+		return api.ValueTypeF32
+	case format.F64:
+		return api.ValueTypeF64
+	}
+	return api.ValueTypeI32
+}
+
+func valueTypes(params []format.Param) []api.ValueType {
+	types := make([]api.ValueType, len(params))
+	for i, p := range params {
+		types[i] = valueType(p.Type)
+	}
+	return types
+}
+
+// mask drops the upper half of a 32-bit number's slot: the compiler leaves
+// garbage there.
+func mask(v uint64, t api.ValueType) uint64 {
+	if t == api.ValueTypeI32 || t == api.ValueTypeF32 {
+		return uint64(uint32(v))
+	}
+	return v
+}

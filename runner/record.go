@@ -1,0 +1,245 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/runner/wasi"
+)
+
+// Record runs a program and writes its trace. It calls create when the module,
+// its imports and its configuration have been found to be fine, and closes the
+// writer. A guest that exits, traps or is stopped is a Result and no error.
+//
+// A context that is done stops the guest at its next call; with Config.Timeout
+// set it stops anywhere.
+func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Result, error) {
+	s, err := newSession(ctx, &m, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := s.startRecording(create); err != nil {
+		return nil, err
+	}
+	result, err := s.run(ctx)
+	w := s.rec.w
+	if err != nil && w.Events() == 0 { // the module cannot be instantiated
+		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), w.Abort())
+	}
+	if err == nil {
+		result.Events = w.Events()
+	}
+	return result, errors.Join(err, w.Close())
+}
+
+// Run runs a program without recording it.
+func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
+	s, err := newSession(ctx, &m, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+// session is one run of a program of WASI preview1.
+type session struct {
+	module    *Module
+	cfg       *Config
+	options   engineOptions
+	engine    *engine
+	compiled  wazero.CompiledModule
+	imports   []*format.Function
+	calls     []Invocation
+	listeners []net.Listener
+	system    *wasi.System
+	clock     *clock
+	rec       *recorder // nil unless it is recorded
+	instance  api.Module
+}
+
+// newSession does everything that can fail because of what the user gave.
+func newSession(ctx context.Context, m *Module, cfg *Config) (*session, error) {
+	s := &session{module: m, cfg: cfg, clock: newClock()}
+	s.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
+		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
+	if s.options.pages == 0 {
+		s.options.pages = maxPages
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) prepare(ctx context.Context) (err error) {
+	if s.options.pages > maxPages {
+		return fmt.Errorf("memory limit: expected at most %d pages, found %d", maxPages, s.options.pages)
+	}
+	if s.engine, s.compiled, err = compile(ctx, s.module, s.options); err != nil {
+		return err
+	}
+	if s.imports, err = resolve(s.module, s.compiled, lookup); err != nil {
+		return err
+	}
+	if s.calls, err = plan(s.module, s.compiled, s.cfg.Invoke); err != nil {
+		return err
+	}
+	for _, addr := range s.cfg.Listen {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	s.system, err = wasi.New(wasi.Config{
+		Args: s.cfg.args(s.module), Env: s.cfg.Env, Dirs: dirs(s.cfg.Dirs), Listeners: s.listeners,
+		Stdin: s.cfg.Stdin, Stdout: s.cfg.Stdout, Stderr: s.cfg.Stderr, Clock: s.clock,
+	})
+	return err
+}
+
+func lookup(module, name string) *format.Function {
+	fn, _ := call.Lookup(module, name)
+	return fn
+}
+
+func dirs(preopens []format.Preopen) []wasi.Dir {
+	list := make([]wasi.Dir, len(preopens))
+	for i, p := range preopens {
+		list[i] = wasi.Dir{Host: p.Host, Guest: p.Guest, ReadOnly: p.ReadOnly}
+	}
+	return list
+}
+
+func (s *session) close() {
+	if s.system != nil {
+		s.system.Close()
+	}
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	if s.engine != nil {
+		s.engine.close(context.Background())
+	}
+}
+
+// startRecording creates the trace and attaches the module.
+func (s *session) startRecording(create CreateFunc) error {
+	header := &format.Header{
+		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.TextLimit,
+		Program: s.program(), Host: s.options.host(s.engine.kind),
+	}
+	d := newDictionaries()
+	for _, fn := range s.imports {
+		header.Functions = append(header.Functions, *fn)
+		d.add(fn.Module, fn.Name)
+	}
+	for _, c := range s.calls {
+		d.export(c.Export)
+	}
+	w, err := d.create(create, header, s.module)
+	if err != nil {
+		return err
+	}
+	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d}
+	return nil
+}
+
+func (s *session) program() *format.Program {
+	p := &format.Program{
+		Name: s.module.Name, SHA256: s.module.sha256(), Args: s.cfg.args(s.module), Env: s.cfg.Env,
+		Dirs: s.cfg.Dirs, Stdin: s.cfg.StdinName, Invoke: s.cfg.Invoke, Reactor: s.calls[0].Export != exportStart,
+	}
+	for _, l := range s.listeners {
+		p.Listen = append(p.Listen, l.Addr().String())
+	}
+	return p
+}
+
+// run calls the guest and writes down how it ended.
+func (s *session) run(ctx context.Context) (*Result, error) {
+	if s.cfg.Timeout > 0 {
+		timed, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+		defer cancel()
+		ctx = timed
+	}
+	if s.rec != nil {
+		defer context.AfterFunc(ctx, func() { s.rec.stop.Store(true) })()
+		// A fault on the mapped open segment, as of a full disk, is an error.
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	}
+	if err := s.instantiateHost(ctx); err != nil {
+		return nil, err
+	}
+	result := &Result{}
+	began := time.Now()
+	err := s.callAll(ctx, result)
+	result.Duration = time.Since(began)
+	var recordErr error
+	if s.rec != nil {
+		recordErr = s.rec.err
+	}
+	if err := result.setError(ctx, err, recordErr); err != nil {
+		return nil, err
+	}
+	result.MemoryHash, result.HasMemory = hashMemory(s.instance)
+	if s.rec == nil {
+		return result, nil
+	}
+	return result, s.rec.end(result)
+}
+
+// callAll instantiates the module and calls its exports.
+func (s *session) callAll(ctx context.Context, result *Result) (err error) {
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	if s.instance, err = s.engine.rt.InstantiateModule(ctx, s.compiled, config); err != nil {
+		return err
+	}
+	for i := range s.calls {
+		c := &s.calls[i]
+		if s.rec != nil && !s.rec.started(c) {
+			return errStopped
+		}
+		if c.Results, err = s.instance.ExportedFunction(c.Export).Call(ctx, c.Params...); err != nil {
+			return err
+		}
+		if s.rec != nil && !s.rec.returned(c) {
+			return errStopped
+		}
+		if c.Export != exportStart && c.Export != exportInitialize {
+			result.Invoked = append(result.Invoked, *c)
+		}
+	}
+	return nil
+}
+
+// instantiateHost exports the functions that the module imports, wrapped if it
+// is recorded.
+func (s *session) instantiateHost(ctx context.Context) error {
+	builder := s.engine.rt.NewHostModuleBuilder(call.Module)
+	for i, fn := range s.imports {
+		host, ok := s.system.Function(fn.Name)
+		if !ok {
+			return fmt.Errorf("%s.%s: not implemented", fn.Module, fn.Name)
+		}
+		if s.rec != nil {
+			host = s.rec.wrap(newFunction(fn, 0, int16(i)), host)
+		}
+		builder.NewFunctionBuilder().
+			WithGoModuleFunction(host, valueTypes(fn.Params), valueTypes(fn.Result)).
+			WithName(fn.Name).Export(fn.Name)
+	}
+	_, err := builder.Instantiate(ctx)
+	return err
+}

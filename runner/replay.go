@@ -1,0 +1,464 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/reader"
+)
+
+// ReplayConfig says how a trace is replayed. The zero value verifies it.
+type ReplayConfig struct {
+	Stdout io.Writer // what the guest wrote there; nil: discarded
+	Stderr io.Writer
+	// Module replaces the recorded program, or stands in for one that the
+	// trace does not embed. Unless it is the recorded one, decoded values are
+	// compared and neither addresses nor memory.
+	Module     *Module
+	Engine     Engine        // EngineAuto: that of the recording
+	CacheDir   string        // as in Config
+	Timeout    time.Duration // 0: none
+	Until      int64         // stop before the event of this number; 0: go to the end
+	DumpMemory io.Writer     // gets the memory as it is when the replay ends
+	Context    int           // events that a divergence shows before it; 0: 5, negative: none
+}
+
+// Replay runs the program of a trace again, with the trace as its host. The
+// error is a *DivergenceError where it did something else; the Result is there
+// also then. A recording that was cut short replays as far as it goes, with
+// EndCut.
+func Replay(ctx context.Context, f *reader.File, cfg ReplayConfig) (*Result, error) {
+	r, err := newReplay(ctx, f, &cfg)
+	if errors.As(err, new(*DivergenceError)) {
+		return &Result{End: EndDiverged}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer r.engine.close(context.Background())
+	if cfg.Timeout > 0 {
+		timed, cancel := context.WithTimeout(ctx, cfg.Timeout)
+		defer cancel()
+		ctx = timed
+	}
+	return r.run(ctx)
+}
+
+// errLast ends a guest that goes on after the end of a recording that was cut.
+var errLast = errors.New("end of the recording")
+
+const (
+	defaultContext = 5
+	// maxNesting bounds how deep calls of exports may be within host calls:
+	// each takes some of this program's own stack.
+	maxNesting = 1000
+	// lastGrace is what a guest gets after the last recorded event of a
+	// recording that was cut, to make the call at which it can be stopped.
+	lastGrace = time.Second
+)
+
+// replay is the host of one replayed program.
+type replay struct {
+	f         *reader.File
+	header    *format.Header
+	cfg       *ReplayConfig
+	module    *Module
+	same      bool // it is the recorded module
+	cut       bool // the recording has no end
+	engine    *engine
+	compiled  wazero.CompiledModule
+	functions []*function
+
+	cur      *cursor
+	instance api.Module
+	memory   memoryCache
+	frames   []*frame // of the host calls under way
+	depth    int
+	nesting  int
+	out      map[int64]io.Writer // what stdout and stderr are by now
+	result   *Result
+	partial  bool        // a task has no end
+	stop     atomic.Bool // the context is done
+	err      error       // why the replay was ended
+	stack    []string    // of the guest then
+}
+
+func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay, error) {
+	h := f.Header()
+	if h.Program == nil || h.Program.SHA256 == "" || !f.IsEvents() {
+		return nil, errors.New("not the recording of a WebAssembly program")
+	}
+	r := &replay{f: f, header: h, cfg: cfg, result: &Result{}}
+	r.cut = f.Summary().Exit == nil || !f.Summary().Closed
+	if err := r.findModule(); err != nil {
+		return nil, err
+	}
+	o := r.options()
+	var err error
+	if r.engine, r.compiled, err = compile(ctx, r.module, o); err != nil {
+		return nil, err
+	}
+	r.result.Warnings = warnings(h.Host, o.host(r.engine.kind))
+	if err := r.describe(); err != nil {
+		r.engine.close(ctx)
+		return nil, err
+	}
+	return r, nil
+}
+
+// findModule takes the embedded module, or the one that replaces it.
+func (r *replay) findModule() error {
+	p := r.header.Program
+	if r.module = r.cfg.Module; r.module == nil {
+		data, err := r.f.ReadAttachment(p.Name)
+		if err != nil {
+			return fmt.Errorf("module %s: %w", p.Name, err)
+		}
+		r.module = &Module{Name: p.Name, Bytes: data}
+	}
+	sum := r.module.sha256()
+	r.same = sum == p.SHA256
+	if !r.same && r.cfg.Module == nil {
+		return &DivergenceError{Event: 0, Reason: "different module",
+			Differences: []call.Difference{{Name: "sha256", Recorded: p.SHA256, Now: sum}}}
+	}
+	return nil
+}
+
+func (r *replay) options() engineOptions {
+	o := engineOptions{kind: r.cfg.Engine, pages: maxPages, features: features, cacheDir: r.cfg.CacheDir,
+		interruptible: r.cfg.Timeout > 0 || r.cut}
+	h := r.header.Host
+	if h == nil {
+		return o
+	}
+	if kind := Engine(h.Engine); o.kind == EngineAuto && (kind == EngineInterpreter || kind == EngineCompiler && compilerSupported()) {
+		o.kind = kind
+	}
+	if h.MemoryPages > 0 && h.MemoryPages <= maxPages {
+		o.pages = h.MemoryPages
+	}
+	if h.Features != 0 {
+		o.features = api.CoreFeatures(h.Features) & knownFeatures
+	}
+	return o
+}
+
+// describe resolves the imports by the trace's table of functions.
+func (r *replay) describe() error {
+	imports, err := resolve(r.module, r.compiled, func(module, name string) *format.Function {
+		return call.Find(r.header, module, name)
+	})
+	if err != nil {
+		return err
+	}
+	modules, names := index(r.f.Modules()), index(r.f.Functions())
+	for _, fn := range imports {
+		if err := call.Validate(fn); err != nil {
+			return fmt.Errorf("header: %w", err)
+		}
+		r.functions = append(r.functions, newFunction(fn, lookupCode(modules, fn.Module), lookupCode(names, fn.Name)))
+	}
+	return nil
+}
+
+func index(names []string) map[string]int16 {
+	m := make(map[string]int16, len(names))
+	for i, name := range names {
+		m[name] = int16(i)
+	}
+	return m
+}
+
+// lookupCode returns a name's code, -1 if no event can have it.
+func lookupCode(codes map[string]int16, name string) int16 {
+	if c, ok := codes[name]; ok {
+		return c
+	}
+	return -1
+}
+
+// warnings names what may make a replay on this machine differ.
+func warnings(recorded, now *format.Host) []string {
+	if recorded == nil {
+		return nil
+	}
+	var list []string
+	for _, d := range []struct{ what, recorded, now, why string }{
+		{"engine", recorded.Engine, now.Engine, "NaN bits and stack depth may differ"},
+		{"architecture", recorded.Arch, now.Arch, "NaN bits and stack depth may differ"},
+		{"runtime", recorded.Runtime, now.Runtime, "stack depth may differ"},
+	} {
+		if d.recorded != d.now && d.recorded != "" {
+			list = append(list, fmt.Sprintf("recorded on %s %s, replayed on %s: %s", d.what, d.recorded, d.now, d.why))
+		}
+	}
+	return list
+}
+
+// run replays one task after the other: they share nothing but the trace.
+func (r *replay) run(ctx context.Context) (*Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
+	if err := r.instantiateHost(ctx); err != nil {
+		return nil, err
+	}
+	limit := int64(-1)
+	if r.cfg.Until > 0 {
+		limit = r.cfg.Until
+	}
+	began := time.Now()
+	tasks, done := []int32{0}, map[int32]bool{0: true}
+	for len(tasks) > 0 && r.err == nil {
+		r.cur = newCursor(r.f, tasks[0], limit)
+		if r.cut && limit < 0 {
+			r.cur.last = r.f.Summary().Events - 1
+			r.cur.onLast = func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) }
+		}
+		r.result.End = EndCut
+		r.task(ctx)
+		r.partial = r.partial || r.result.End == EndCut
+		r.result.Events += r.cur.count
+		tasks = tasks[1:]
+		for t := range r.cur.others {
+			if !done[t] {
+				done[t] = true
+				tasks = append(tasks, t)
+			}
+		}
+	}
+	r.result.Duration = time.Since(began)
+	return r.finish()
+}
+
+// finish turns why the replay ended into its result.
+func (r *replay) finish() (*Result, error) {
+	var diverged *DivergenceError
+	switch {
+	case errors.Is(r.err, errUntil):
+		r.result.End, r.result.Stack, r.err = EndUntil, r.stack, nil
+	case errors.Is(r.err, errLast):
+		r.result.End, r.err = EndCut, nil
+	case errors.As(r.err, &diverged):
+		diverged.Stack = r.stack
+		r.result.End = EndDiverged
+	case errors.Is(r.err, context.DeadlineExceeded):
+		r.result.End, r.err = EndTimeout, nil
+	case errors.Is(r.err, context.Canceled):
+		r.result.End, r.err = EndCancelled, nil
+	case r.partial:
+		r.result.End = EndCut
+	}
+	r.result.MemoryHash, r.result.HasMemory = hashMemory(r.instance)
+	if r.cfg.DumpMemory != nil {
+		if _, err := r.cfg.DumpMemory.Write(view(memoryOf(r.instance))); err != nil {
+			return r.result, errors.Join(r.err, err)
+		}
+	}
+	return r.result, r.err
+}
+
+func (r *replay) instantiateHost(ctx context.Context) error {
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, fn := range r.functions {
+		b := builders[fn.Module]
+		if b == nil {
+			b = r.engine.rt.NewHostModuleBuilder(fn.Module)
+			builders[fn.Module] = b
+		}
+		b.NewFunctionBuilder().
+			WithGoModuleFunction(r.host(fn), valueTypes(fn.Params), valueTypes(fn.Result)).
+			WithName(fn.Name).Export(fn.Name)
+	}
+	for _, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// task replays one instance of the module: its instantiation, and the calls of
+// its exports as the start events say.
+func (r *replay) task(ctx context.Context) {
+	r.out = map[int64]io.Writer{1: r.cfg.Stdout, 2: r.cfg.Stderr}
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	instance, err := r.engine.rt.InstantiateModule(ctx, r.compiled, config)
+	if err != nil {
+		r.ended(ctx, nil, nil, err)
+		return
+	}
+	r.instance = instance
+	for r.err == nil && r.cur.more() {
+		switch ev := r.cur.event(); ev.Kind {
+		case format.KindStart:
+			r.export(ctx, ev)
+		case format.KindWrite:
+			r.write(ev)
+		case format.KindExit:
+			r.exited(ev, &Result{End: EndExit})
+		default:
+			r.leftOver(ev)
+		}
+	}
+	if r.err == nil {
+		r.err = r.cursorError()
+	}
+}
+
+// cursorError says why the cursor has no more: nil is the end of the trace.
+func (r *replay) cursorError() error {
+	switch {
+	case r.cur.err != nil:
+		return r.cur.err
+	case r.cur.stopped():
+		return errUntil
+	}
+	return nil
+}
+
+var errUntil = errors.New("the event asked for")
+
+// write carries out what the host wrote outside of calls.
+func (r *replay) write(ev *format.Event) {
+	mem := view(memoryOf(r.instance))
+	if addr := uint64(uint32(ev.P[0])); addr+uint64(len(ev.Output)) <= uint64(len(mem)) {
+		copy(mem[addr:], ev.Output)
+		r.cur.next()
+		return
+	}
+	r.diverge(nil, ev, nil, "write outside the memory")
+}
+
+// export calls an export as the start event says.
+func (r *replay) export(ctx context.Context, ev *format.Event) {
+	name := r.nameOf(ev)
+	fn := r.instance.ExportedFunction(name)
+	if fn == nil || len(fn.Definition().ParamTypes()) != len(ev.Params()) || r.nesting == maxNesting {
+		r.diverge(nil, ev, nil, fmt.Sprintf("the module does not export %s with these parameters", name))
+		return
+	}
+	params := make([]uint64, len(ev.Params()))
+	for i, p := range ev.Params() {
+		params[i] = uint64(p)
+	}
+	start := *ev
+	r.cur.next()
+	r.nesting++
+	depth := r.depth
+	results, err := fn.Call(ctx, params...)
+	r.depth = depth
+	r.nesting--
+	if err == nil {
+		exportEvent(&start, results, fn.Definition().ResultTypes())
+	}
+	r.ended(ctx, &start, fn, err)
+}
+
+// ended compares how a call of an export, or the instantiation, ended with what
+// was recorded.
+func (r *replay) ended(ctx context.Context, now *format.Event, fn api.Function, err error) {
+	if r.err != nil {
+		r.stack = append(r.stack, newTrap(err).Stack...)
+		return
+	}
+	result := &Result{}
+	if r.err = result.setError(ctx, err, nil); r.err != nil {
+		return
+	}
+	if result.End == EndTimeout || result.End == EndCancelled {
+		r.err = context.Cause(ctx)
+		return
+	}
+	if !r.cur.more() {
+		r.err = r.cursorError()
+		return
+	}
+	ev := r.cur.event()
+	switch {
+	case result.End == EndExit && err == nil && ev.Kind == format.KindExport && sameReturn(ev, now):
+		r.cur.next()
+	case result.End == EndExit && err != nil && ev.Kind == format.KindExit,
+		result.End == EndTrap && ev.Kind == format.KindTrap:
+		r.exited(ev, result)
+	case err == nil && ev.Kind == format.KindExport:
+		r.diverge(nil, ev, now, "different result")
+	case err == nil:
+		r.leftOver(ev)
+	default:
+		r.diverge(nil, ev, endOf(result), "the guest ended")
+	}
+	if r.err != nil && result.Trap != nil {
+		r.stack = result.Trap.Stack
+	}
+}
+
+func sameReturn(recorded, now *format.Event) bool {
+	return recorded.Function == now.Function && recorded.Value == now.Value && string(recorded.Input) == string(now.Input)
+}
+
+// endOf is the event that a guest's end would make.
+func endOf(result *Result) *format.Event {
+	ev := new(format.Event)
+	endEvent(ev, result, nil)
+	return ev
+}
+
+// exited compares the guest's end with the event of it.
+func (r *replay) exited(ev *format.Event, now *Result) {
+	now.MemoryHash, now.HasMemory = hashMemory(r.instance)
+	switch {
+	case ev.Kind == format.KindExit && uint32(ev.Value) == now.ExitCode:
+	case ev.Kind == format.KindTrap && now.Trap != nil && parseTrap(ev.Input).Message == now.Trap.Message:
+	default:
+		r.diverge(nil, ev, endOf(now), "different end")
+		return
+	}
+	if r.same && ev.Has&format.HasHash != 0 && (!now.HasMemory || ev.Hash != now.MemoryHash) {
+		r.diverge(nil, ev, endOf(now), "different memory at the end")
+		return
+	}
+	// A program that was embedded may have trapped and gone on.
+	if !r.header.Program.Embedded || now.Trap == nil {
+		r.result.ExitCode, r.result.End, r.result.Trap = now.ExitCode, now.End, now.Trap
+	}
+	r.cur.next()
+}
+
+// checkContext ends the guest if the context is done.
+func (r *replay) checkContext(ctx context.Context) {
+	if r.stop.Load() {
+		r.fail(context.Cause(ctx))
+	}
+}
+
+// fail ends the guest from inside a host function.
+func (r *replay) fail(err error) {
+	r.err = err
+	panic(errStopped)
+}
+
+func (r *replay) nameOf(ev *format.Event) string {
+	names := r.f.Functions()
+	if ev.Has&format.HasFunction == 0 || int(ev.Function) >= len(names) || ev.Function < 0 {
+		return ""
+	}
+	return names[ev.Function]
+}
+
+func (r *replay) moduleOf(ev *format.Event) string {
+	names := r.f.Modules()
+	if ev.Has&format.HasModule == 0 || int(ev.Module) >= len(names) || ev.Module < 0 {
+		return ""
+	}
+	return names[ev.Module]
+}
