@@ -3,10 +3,10 @@ package format
 // Header says what a trace is of: everything known when recording begins. It
 // is stored once, as JSON under KeyHeader in the schema's metadata.
 type Header struct {
-	Version int    `json:"version"`  // format version, see Version
-	ID      string `json:"id"`       // UUID v7 of the trace
-	StartNS int64  `json:"start_ns"` // wall clock when recording began, ns since the Unix epoch
-	Tool    string `json:"tool"`     // writer, "tracetool 1.0.0"
+	Version int    `json:"version"`         // format version, see Version
+	ID      string `json:"id"`              // UUID v7 of the trace
+	StartNS int64  `json:"start_ns,string"` // wall clock when recording began, ns since the Unix epoch
+	Tool    string `json:"tool"`            // writer, "tracetool 1.0.0"
 
 	Program *Program `json:"program,omitempty"` // for traces of WebAssembly programs
 	Host    *Host    `json:"host,omitempty"`

@@ -11,8 +11,8 @@ type Summary struct {
 	Closed      bool             `json:"closed"` // false while recording, and ever after if the recorder died
 	Events      int64            `json:"events"`
 	Segments    int              `json:"segments"`
-	FirstTimeNS int64            `json:"first_time_ns"`
-	LastTimeNS  int64            `json:"last_time_ns"`
+	FirstTimeNS int64            `json:"first_time_ns,string"`
+	LastTimeNS  int64            `json:"last_time_ns,string"`
 	StoredBytes int64            `json:"stored_bytes"` // bodies of all event frames
 	RawBytes    int64            `json:"raw_bytes"`    // the same before compression
 	Functions   []FunctionStats  `json:"functions"`

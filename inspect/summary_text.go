@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/inspect/wasm"
 )
 
@@ -200,7 +201,7 @@ func (s *Summary) writeColumns(w io.Writer, o *TextOptions) error {
 
 // WriteSegments writes a table of segments.
 func WriteSegments(w io.Writer, list []Segment, o TextOptions) error {
-	t := newTable("SEGMENT", ">RECORDS", ">BATCHES", ">DURATION", ">SIZE", ">UNCOMPRESSED SIZE", ">COMPRESSED SIZE", ">COMPRESSION RATIO")
+	t := newTable("SEGMENT", ">RECORDS", ">BATCHES", ">DURATION", ">SIZE", ">UNCOMPRESSED", ">COMPRESSED", ">RATIO")
 	for _, s := range list {
 		number := strconv.Itoa(s.Number)
 		if s.Open {
@@ -226,9 +227,11 @@ func WriteFunctions(w io.Writer, list []Function, o TextOptions) error {
 	return t.write(w, &o)
 }
 
+// functionName leaves out the module of WASI preview1, as the lines of events
+// do: with it the table would be wider than many a terminal.
 func functionName(f Function) string {
 	name := f.Name
-	if f.Module != "" {
+	if f.Module != "" && f.Module != call.Module {
 		name = f.Module + "." + name
 	}
 	if f.Kind != format.KindCall.String() {

@@ -65,7 +65,7 @@ func ExampleFile_OpenAttachment() {
 		fmt.Println(a.Name, a.MediaType, n, err)
 	}
 	// Output:
-	// app.wasm application/wasm 17 <nil>
+	// app.wasm application/wasm 16 <nil>
 	// empty text/plain 0 <nil>
 }
 
@@ -117,6 +117,7 @@ func ExampleVerify() {
 	})
 	fmt.Println(err)
 	// Output:
-	// trace at byte 8: frame expected, found ffff fe ff
+	// trace at byte 8: frame expected, found fffffeff70060000
+	// trace at byte 1664: dictionary frame 1: its number should be 0
 	// <nil>
 }

@@ -146,3 +146,19 @@ func TestResealed(t *testing.T) {
 		exercise(reseal(flipped))
 	}
 }
+
+// TestHostileSpans gives buffers of every frame places that overflow or lie
+// outside the body, behind right checksums.
+func TestHostileSpans(t *testing.T) {
+	data := tiny(t)
+	for _, f := range framesOf(t, data) {
+		n := int64(binary.LittleEndian.Uint32(data[f[0]+4:]))
+		for at := f[0] + 8; at+8 <= f[0]+8+n-format.TrailerSize; at += 8 {
+			for _, v := range []uint64{1 << 63, 1<<63 - 1, 1 << 40, ^uint64(0)} {
+				changed := bytes.Clone(data)
+				binary.LittleEndian.PutUint64(changed[at:], v)
+				exercise(reseal(changed))
+			}
+		}
+	}
+}

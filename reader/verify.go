@@ -246,9 +246,10 @@ func sameSchema(a, b *arrow.Schema) bool {
 func (v *verifier) dictionary(fr *frame, m *ipc.Message, body []byte) error {
 	v.root.Frame(fr.Kind, fr.message, body)
 	row := frameRow(fr)
-	row.RawBytes = (&content{m: m, data: body}).rawBytes()
+	if v.padding(fr, m.Buffers, body) { // the buffers are in the body
+		row.RawBytes = (&content{m: m, data: body}).rawBytes()
+	}
 	v.addRow(row)
-	v.padding(fr, m.Buffers, body)
 	if int64(fr.Rows) != m.Rows {
 		v.wrong(fr, "message of %d rows, the trailer says %d", m.Rows, fr.Rows)
 	}
@@ -315,16 +316,22 @@ func (v *verifier) events(fr *frame, m *ipc.Message, body []byte) error {
 	return nil
 }
 
-// padding checks that nothing hides between and behind the buffers.
-func (v *verifier) padding(fr *frame, buffers []ipc.Span, body []byte) {
-	at := int64(0)
-	for _, b := range append(slices.Clone(buffers), ipc.Span{Offset: int64(len(body))}) {
-		if b.Offset < at || b.Offset > int64(len(body)) || b.Offset-at >= format.FrameAlign || !zero(body[at:b.Offset]) {
-			v.wrong(fr, "bytes %d to %d of the body are not padding", at, b.Offset)
-			return
+// padding checks that buffers lie in the body one after the other, and that
+// nothing hides between and behind them. It reports whether they do.
+func (v *verifier) padding(fr *frame, buffers []ipc.Span, body []byte) bool {
+	at, size := int64(0), int64(len(body))
+	for _, b := range append(slices.Clone(buffers), ipc.Span{Offset: size}) {
+		if b.Offset < at || b.Offset > size || b.Length < 0 || b.Length > size-b.Offset {
+			v.wrong(fr, "a buffer of %d bytes at %d of the body, want it in %d to %d", b.Length, b.Offset, at, size)
+			return false
 		}
-		at = min(b.Offset+b.Length, int64(len(body)))
+		if b.Offset-at >= format.FrameAlign || !zero(body[at:b.Offset]) {
+			v.wrong(fr, "bytes %d to %d of the body are not padding", at, b.Offset)
+			return false
+		}
+		at = b.Offset + b.Length
 	}
+	return true
 }
 
 func zero(data []byte) bool {

@@ -11,7 +11,8 @@ import (
 
 // Append adds an event. It keeps neither e nor its slices. Bytes beyond
 // Options.SegmentBytes are put into rows of the kind part before it.
-func (w *Writer) Append(e *format.Event) error {
+func (w *Writer) Append(e *format.Event) (err error) {
+	defer w.recoverFault(&err)
 	// The kinds up to exit are those of a running program.
 	if r := w.fast; r != nil && uint8(e.Kind) < uint8(format.KindExit) &&
 		uint16(e.Module) < w.modules && uint16(e.Function) < w.functions && r.fits(len(e.Input), len(e.Output)) {
@@ -33,6 +34,10 @@ func (w *Writer) appendSlow(e *format.Event) error {
 	}
 	w.lock()
 	defer w.unlock()
+	if err := w.seal.err(); err != nil {
+		w.fast = nil
+		return err
+	}
 	if w.seal.limit.Load() && !ends(e.Kind) {
 		w.fast = nil
 		return fmt.Errorf("%s: %w of %d bytes", w.Path(), ErrFull, w.opts.MaxBytes)
@@ -70,9 +75,6 @@ func (w *Writer) check(e *format.Event) error {
 }
 
 func (w *Writer) appendRow(e *format.Event) error {
-	if w.cur == nil {
-		return w.seal.err()
-	}
 	if !w.cur.fits(len(e.Input), len(e.Output)) {
 		if err := w.rotate(); err != nil {
 			return err
@@ -159,19 +161,20 @@ func (w *Writer) rotate() error {
 	w.segments++
 	w.events += w.cur.rows
 	w.seal.full <- w.cur
+	w.setCurrent(nil)
 	return w.next()
 }
 
 // next opens a segment in the region that is free. After an error there is no
 // open segment.
 func (w *Writer) next() error {
+	faultsPanic()
 	r := <-w.seal.free
 	err := w.seal.err()
 	if err == nil {
 		r, err = w.grow(r)
 	}
 	if err != nil {
-		w.fast, w.cur = nil, nil
 		w.seal.free <- r
 		w.seal.fail(err)
 		return err
@@ -183,11 +186,17 @@ func (w *Writer) next() error {
 	if r.slot != nil {
 		w.sidecar.open(r)
 	}
+	w.setCurrent(r)
+	return nil
+}
+
+// setCurrent sets the open segment. Where a ticker runs, fast is always nil,
+// since the ticker must not touch what Append reads without the lock.
+func (w *Writer) setCurrent(r *region) {
 	w.cur = r
-	if w.mu == nil {
+	if w.mu == nil && (r == nil || !w.seal.limit.Load()) {
 		w.fast = r
 	}
-	return nil
 }
 
 // grow replaces a region that is smaller than segments should be by now. It

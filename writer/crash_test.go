@@ -4,6 +4,7 @@ package writer
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -170,5 +171,31 @@ func checkMode(t *testing.T, names []string) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, want 0600", name, info.Mode())
 		}
+	}
+}
+
+// TestSidecarCutShort: a fault on a mapped page is an error.
+func TestSidecarCutShort(t *testing.T) {
+	for _, interval := range []time.Duration{0, time.Hour} {
+		path := tracePath(t)
+		opts := options
+		opts.SealInterval = interval
+		w := mustCreate(t, path, opts)
+		appendAll(t, w, clockEvents(10))
+		if err := os.Truncate(path+format.SidecarSuffix, format.SidecarHeaderSize); err != nil {
+			t.Fatal(err)
+		}
+		checkGoroutines(t, func() {
+			err := w.Append(clockEvent(10))
+			if err == nil {
+				t.Error("Append: no error")
+			}
+			if again := w.Append(clockEvent(11)); !errors.Is(again, err) {
+				t.Errorf("Append again: %v, want %v", again, err)
+			}
+			if closing := w.Close(); !errors.Is(closing, err) {
+				t.Errorf("Close: %v, want %v", closing, err)
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ func (w *Writer) tick() {
 	if mapped || w.sidecar == nil {
 		period = min(w.opts.SealInterval, time.Second)
 	}
+	faultsPanic()
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	var waiting time.Duration
@@ -17,17 +18,28 @@ func (w *Writer) tick() {
 			return
 		case <-ticker.C:
 		}
-		w.mu.Lock()
 		waiting += period
-		switch {
-		case w.opts.SealInterval > 0 && waiting >= w.opts.SealInterval && w.worthSealing():
-			w.seal.fail(w.rotate())
+		due := w.opts.SealInterval > 0 && waiting >= w.opts.SealInterval
+		sealed, err := w.onTick(due)
+		w.seal.fail(err)
+		if sealed {
 			waiting = 0
-		case w.sidecar != nil:
-			w.seal.fail(w.sidecar.flush())
 		}
-		w.mu.Unlock()
 	}
+}
+
+// onTick seals the open segment if that is due, and worth it.
+func (w *Writer) onTick(due bool) (sealed bool, err error) {
+	defer w.recoverFault(&err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if due && w.worthSealing() {
+		return true, w.rotate()
+	}
+	if w.sidecar != nil {
+		return false, w.sidecar.flush()
+	}
+	return false, nil
 }
 
 // worthSealing keeps the bytes written within twice the file's size: sealing

@@ -116,9 +116,9 @@ func readFrame(f *os.File, at, end int64) (t *format.Trailer, message, body []by
 	return t, message, body, nil
 }
 
-// readDictionary reads the names of a dictionary.
-func readDictionary(f *os.File, b ipc.Block) ([]string, error) {
-	t, message, body, err := readFrame(f, b.Offset, b.Offset+int64(b.Metadata)+b.Body)
+// readDictionary reads the names of a dictionary, which ends before the tail.
+func readDictionary(f *os.File, b ipc.Block, tail int64) ([]string, error) {
+	t, message, body, err := readFrame(f, b.Offset, min(tail, b.Offset+int64(b.Metadata)+b.Body))
 	if err != nil {
 		return nil, err
 	}

@@ -109,6 +109,9 @@ func (o *output) load(f *os.File, info *ipc.FooterInfo, end int64) error {
 	if !o.summary.Closed {
 		return fmt.Errorf("%s was not closed: recover it first", f.Name())
 	}
+	if o.summary.Events < 0 || o.summary.Segments < 0 {
+		return corrupt(f, end, "%d events in %d segments", o.summary.Events, o.summary.Segments)
+	}
 	root, err := hex.DecodeString(o.summary.Root)
 	if err != nil || copy(o.root[:], root) != len(o.root) {
 		return corrupt(f, end, "root hash %q", o.summary.Root)
@@ -140,7 +143,7 @@ func (w *Writer) loadDictionaries(f *os.File, blocks []ipc.Block) error {
 	}
 	for i, b := range blocks {
 		var err error
-		if names[i], err = readDictionary(f, b); err != nil {
+		if names[i], err = readDictionary(f, b, w.out.at); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,7 @@ func (s *sealer) start(w *Writer) {
 
 func (s *sealer) run(w *Writer) {
 	defer close(s.done)
+	faultsPanic()
 	for {
 		select {
 		case r, ok := <-s.full:
@@ -47,7 +48,12 @@ func (s *sealer) run(w *Writer) {
 	}
 }
 
-func (s *sealer) write(w *Writer, r *region) error {
+func (s *sealer) write(w *Writer, r *region) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = faultError(v)
+		}
+	}()
 	first, last := r.times()
 	counts := stats.Of(r.columns(), &w.header, w.opts.Modules, w.opts.Functions)
 	if err := w.out.segment(r.batch(), first, last, counts, r.exit); err != nil {

@@ -271,12 +271,16 @@ func (w *Writer) unlock() {
 }
 
 // Seal makes everything appended so far part of the file.
-func (w *Writer) Seal() error {
+func (w *Writer) Seal() (err error) {
+	defer w.recoverFault(&err)
 	if err := w.Start(); err != nil {
 		return err
 	}
 	w.lock()
 	defer w.unlock()
+	if err := w.seal.err(); err != nil {
+		return err
+	}
 	if w.cur != nil && w.cur.rows > 0 {
 		if err := w.rotate(); err != nil {
 			return err

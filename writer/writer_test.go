@@ -412,10 +412,13 @@ func TestMaxBytes(t *testing.T) {
 	if err := w.Append(e); !errors.Is(err, ErrFull) {
 		t.Errorf("second Append: %v, want %v", err, ErrFull)
 	}
-	exit := format.Event{Kind: format.KindExit, Value: 1, Has: format.HasValue}
-	appendAll(t, w, []format.Event{exit})
+	exit := format.Event{Kind: format.KindExit, Value: 1, Has: format.HasValue | format.HasOutput, Output: make([]byte, w.opts.SegmentBytes)}
+	appendAll(t, w, []format.Event{exit, exit})
+	if err := w.Append(e); !errors.Is(err, ErrFull) {
+		t.Errorf("Append in the next segment: %v, want %v", err, ErrFull)
+	}
 	mustClose(t, w)
-	check(t, path, append(want, exit))
+	check(t, path, append(want, exit, exit))
 	if n := len(readFile(t, path)); int64(n) < opts.MaxBytes || int64(n) > 2*opts.MaxBytes {
 		t.Errorf("file of %d bytes, want more than %d and at most twice that", n, opts.MaxBytes)
 	}
@@ -600,4 +603,20 @@ func recordEvents(t *testing.T, rec arrow.Record) []format.Event {
 		get(format.ColOutput, format.HasOutput, data(&e.Output))
 	}
 	return events
+}
+
+// TestSmallTrace: what a short run costs beside its module.
+func TestSmallTrace(t *testing.T) {
+	path := tracePath(t)
+	w := mustCreate(t, path, options)
+	if err := w.Attach("hello.wasm", format.MediaTypeWasm, make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	appendAll(t, w, clockEvents(7))
+	mustClose(t, w)
+	if n := len(readFile(t, path)); n > 16<<10 {
+		t.Errorf("%d bytes, want at most 16 KiB", n)
+	} else {
+		t.Logf("%d bytes", n)
+	}
 }
