@@ -10,7 +10,8 @@ import (
 )
 
 // Append adds an event. It keeps neither e nor its slices. Bytes beyond
-// Options.SegmentBytes are put into rows of the kind part before it.
+// Options.SegmentBytes are put into rows of the kind part before it. The calling
+// goroutine keeps debug.SetPanicOnFault set.
 func (w *Writer) Append(e *format.Event) (err error) {
 	defer w.recoverFault(&err)
 	// The kinds up to exit are those of a running program.
