@@ -99,10 +99,7 @@ func (r *Recorder) Instantiate(ctx context.Context, rt wazero.Runtime, host waze
 func describe(module, name string, def api.FunctionDefinition, effects []format.Function) (*format.Function, error) {
 	fn := effectOf(module, name, effects)
 	if fn == nil {
-		var err error
-		if fn, err = undescribed(module, name, def); err != nil {
-			return nil, err
-		}
+		fn = undescribed(module, name, def)
 	}
 	if err := call.Validate(fn); err != nil {
 		return nil, err
@@ -138,7 +135,7 @@ func effectOf(module, name string, effects []format.Function) *format.Function {
 }
 
 // undescribed describes a function by its signature.
-func undescribed(module, name string, def api.FunctionDefinition) (*format.Function, error) {
+func undescribed(module, name string, def api.FunctionDefinition) *format.Function {
 	fn := &format.Function{Module: module, Name: name, Compare: true}
 	for _, list := range []struct {
 		to    *[]format.Param
@@ -153,7 +150,7 @@ func undescribed(module, name string, def api.FunctionDefinition) (*format.Funct
 			*list.to = append(*list.to, p)
 		}
 	}
-	return fn, nil
+	return fn
 }
 
 // Module instantiates the guest. All host modules it imports must have been

@@ -6,6 +6,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
+	"github.com/zeebo/xxh3"
 )
 
 // keepScratch is how large a buffer may be to be kept for the next call.
@@ -27,14 +28,15 @@ type frame struct {
 // function is what all calls of one function have in common.
 type function struct {
 	*format.Function
-	module, name int16         // codes in the dictionaries
-	has          format.Fields // of every call, whatever it returns
-	narrow       uint16        // parameters of 32 bits, bit by number
-	reads        bool          // there is Input or Hash
-	scatters     bool          // iovecs must be kept during the call
-	clock        bool          // Value may follow from the time
-	single       *format.Region
-	result       api.ValueType // of a result that is no errno
+	module, name int16          // codes in the dictionaries
+	has          format.Fields  // of every call, whatever it returns
+	narrow       uint16         // parameters of 32 bits, bit by number
+	reads        bool           // there is Input or Hash
+	scatters     bool           // iovecs must be kept during the call
+	clock        bool           // Value may follow from the time
+	gather       *format.Region // see gatherOnly
+	single       *format.Region // see singleWrite
+	result       api.ValueType  // of a result that is no errno
 }
 
 func newFunction(fn *format.Function, module, name int16) *function {
@@ -50,7 +52,7 @@ func newFunction(fn *format.Function, module, name int16) *function {
 		f.clock = f.clock || fn.Writes[i].Role == "clock"
 	}
 	f.reads = len(fn.Reads) > 0 || f.scatters
-	f.single = singleWrite(fn)
+	f.single, f.gather = singleWrite(fn), gatherOnly(fn, f.scatters)
 	if !fn.Untimed {
 		f.has |= format.HasDuration
 	}
@@ -70,6 +72,15 @@ func singleWrite(fn *format.Function) *format.Region {
 	w := &fn.Writes[0]
 	if w.Kind == format.RegionFixed || w.Kind == format.RegionBytes && w.Used == 0 {
 		return w
+	}
+	return nil
+}
+
+// gatherOnly returns the one region that a function reads if that is a gather,
+// as for fd_write.
+func gatherOnly(fn *format.Function, scatters bool) *format.Region {
+	if len(fn.Reads) == 1 && fn.Reads[0].Kind == format.RegionGather && !scatters {
+		return &fn.Reads[0]
 	}
 	return nil
 }
@@ -95,6 +106,9 @@ func (fr *frame) before(fn *function, h *format.Header, mem []byte, stack []uint
 
 // read sets Input and Hash.
 func (fr *frame) read(fn *function, h *format.Header, mem []byte) {
+	if fn.gather != nil && fr.readOne(fn.gather, h, mem) {
+		return
+	}
 	ev := &fr.ev
 	p := ev.P[:len(fn.Params)]
 	views, hash, hashed := call.InputViews(fr.views[:0], fn.Function, h, mem, p)
@@ -111,6 +125,26 @@ func (fr *frame) read(fn *function, h *format.Header, mem []byte) {
 	if fn.scatters {
 		fr.vectors = call.AppendVectors(fr.vectors[:0], fn.Function, mem, p)
 	}
+}
+
+// readOne is read for a gather of one buffer that is kept whole. It is false
+// where the general rules must be asked.
+func (fr *frame) readOne(w *format.Region, h *format.Header, mem []byte) bool {
+	const iovec = 8
+	ev := &fr.ev
+	at := uint64(uint32(ev.P[w.Ptr]))
+	if ev.P[w.Len] != 1 || at+iovec > uint64(len(mem)) {
+		return false
+	}
+	vector := mem[at : at+iovec]
+	addr, n := uint64(binary.LittleEndian.Uint32(vector)), uint64(binary.LittleEndian.Uint32(vector[4:]))
+	if n == 0 || n >= uint64(call.TextLimit(h)) || addr+n > uint64(len(mem)) {
+		return false
+	}
+	fr.input = append(fr.input[:0], mem[addr:addr+n]...)
+	ev.Input, ev.Hash = fr.input, xxh3.Hash(vector)
+	ev.Has |= format.HasInput | format.HasHash
+	return true
 }
 
 // after takes down the result and what the host has written.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -73,17 +74,12 @@ func TestEnginesAgree(t *testing.T) {
 	for _, engine := range engines {
 		events := eventsOf(t, record(t, m, Config{Engine: engine, Stdin: strings.NewReader("same")}).path)
 		last := &events[len(events)-1]
-		last.Input, _, _ = strings2(last.Input, "\n")
+		last.Input, _, _ = bytes.Cut(last.Input, []byte("\n"))
 		traces = append(traces, events)
 	}
 	if diff := cmp.Diff(traces[0], traces[1]); diff != "" {
 		t.Errorf("compiler and interpreter differ:\n%s", diff)
 	}
-}
-
-func strings2(b []byte, sep string) ([]byte, []byte, bool) {
-	before, after, ok := strings.Cut(string(b), sep)
-	return []byte(before), []byte(after), ok
 }
 
 func TestHeader(t *testing.T) {

@@ -362,6 +362,10 @@ func (r *replay) export(ctx context.Context, ev *format.Event) {
 		exportEvent(&start, results, fn.Definition().ResultTypes())
 	}
 	r.ended(ctx, &start, fn, err)
+	if err == nil && r.err == nil && len(r.header.Program.Invoke) > 0 && name != exportInitialize {
+		r.result.Invoked = append(r.result.Invoked, Invocation{Export: name, Params: params, Results: results,
+			params: fn.Definition().ParamTypes(), results: fn.Definition().ResultTypes()})
+	}
 }
 
 // ended compares how a call of an export, or the instantiation, ended with what
