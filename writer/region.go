@@ -159,8 +159,11 @@ func (r *region) batch() *ipc.Batch {
 		b.Nodes = append(b.Nodes, ipc.Node{Length: n})
 		b.Buffers = append(b.Buffers, ipc.Buffer{}, ipc.Buffer{Data: data})
 	}
+	words := func() { b.Buffers[len(b.Buffers)-1].Words = true }
 	full(raw(r.time, n))
+	words()
 	nullable(format.HasDuration, raw(r.duration, n))
+	words()
 	full(raw(r.kind, n))
 	nullable(format.HasModule, raw(r.module, n))
 	nullable(format.HasFunction, raw(r.function, n))
@@ -172,11 +175,14 @@ func (r *region) batch() *ipc.Batch {
 		nullable(format.HasP0<<k, raw(r.p[k], n))
 	}
 	nullable(format.HasInput, raw(r.inputEnd, n+1))
+	words()
 	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.input[:r.inputEnd[n]]})
 	nullable(format.HasOutput, raw(r.outputEnd, n+1))
+	words()
 	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.output[:r.outputEnd[n]]})
 	if r.seq != nil {
 		full(raw(r.seq, n))
+		words()
 	}
 	return b
 }

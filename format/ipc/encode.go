@@ -21,6 +21,9 @@ const Align = 64
 type Buffer struct {
 	Data  []byte
 	Zeros int
+	// Words: Data is a column of 64-bit integers that differ from one to the
+	// next mostly in their low bytes: times, durations, ends of values.
+	Words bool
 }
 
 func (b Buffer) size() int {
@@ -52,6 +55,7 @@ type Encoder struct {
 	codec Codec
 	zstd  *zstd.Encoder
 	lz4   *lz4.Writer
+	words wordEncoder
 	zeros map[int][]byte // compressed runs of zeros by length
 	body  []byte
 	spans []Span
@@ -151,7 +155,7 @@ func (e *Encoder) appendCompressed(b Buffer) error {
 		packed, ok := e.zeros[n]
 		if !ok {
 			start := len(e.body)
-			if err := e.compress(make([]byte, n)); err != nil {
+			if err := e.compress(Buffer{Data: make([]byte, n)}); err != nil {
 				return err
 			}
 			if len(e.zeros) >= maxZeros {
@@ -163,14 +167,14 @@ func (e *Encoder) appendCompressed(b Buffer) error {
 		e.body = append(e.body, packed...)
 		return nil
 	}
-	return e.compress(b.Data)
+	return e.compress(b)
 }
 
-func (e *Encoder) compress(data []byte) error {
-	start := len(e.body)
+func (e *Encoder) compress(b Buffer) error {
+	start, data := len(e.body), b.Data
 	e.body = binary.LittleEndian.AppendUint64(e.body, uint64(len(data)))
 	if e.codec == Zstd {
-		e.body = e.zstd.EncodeAll(data, e.body)
+		e.body = e.appendZstd(e.body, b)
 	} else {
 		w := sliceWriter{e.body}
 		e.lz4.Reset(&w)
@@ -187,6 +191,15 @@ func (e *Encoder) compress(data []byte) error {
 		e.body = append(e.body, data...)
 	}
 	return nil
+}
+
+func (e *Encoder) appendZstd(dst []byte, b Buffer) []byte {
+	if b.Words && len(b.Data)%8 == 0 {
+		if out, ok := e.words.append(dst, b.Data); ok {
+			return out
+		}
+	}
+	return e.zstd.EncodeAll(b.Data, dst)
 }
 
 type sliceWriter struct{ data []byte }

@@ -43,11 +43,11 @@ func (b *Batch) add(d arrow.ArrayData) error {
 	if nulls == 0 {
 		b.push(nil)
 	} else {
-		b.push(bits(bufs[0], off, n))
+		b.push(bitmap(bufs[0], off, n))
 	}
 	switch t := d.DataType().(type) {
 	case *arrow.BooleanType:
-		b.push(bits(bufs[1], off, n))
+		b.push(bitmap(bufs[1], off, n))
 	case *arrow.StringType, *arrow.BinaryType:
 		return b.addVariable(bufs, off, n, 4)
 	case *arrow.LargeStringType, *arrow.LargeBinaryType:
@@ -138,8 +138,8 @@ func rebase(buf *memory.Buffer, off, n, width int) (offsets []byte, first, last 
 	return offsets, first, last
 }
 
-// bits returns n bits from bit off on, byte-aligned.
-func bits(buf *memory.Buffer, off, n int) []byte {
+// bitmap returns n bits from bit off on, byte-aligned.
+func bitmap(buf *memory.Buffer, off, n int) []byte {
 	if n == 0 {
 		return nil
 	}
