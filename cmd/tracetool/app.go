@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/runner"
+)
+
+const appName = "tracetool"
+
+// The headings of the table of commands.
+const (
+	groupRun    = "Record and replay"
+	groupLook   = "Look into a trace"
+	groupChange = "Make traces from traces"
+)
+
+// traceFiles completes the forms of traces.
+var traceFiles = cli.Files(".arrow", ".jsonl", ".ndjson", ".json")
+
+// newApp returns the table of commands.
+func newApp() *cli.App {
+	return &cli.App{
+		Name:  appName,
+		Short: "Record, replay and inspect runs of WebAssembly programs",
+		Long: `A trace is one file: the program, every call it made to its host, and how it ended. It replays on a machine that has neither the program nor its inputs, and any Arrow tool opens it as a table.
+
+  tracetool record app.wasm              writes app.trace.arrow
+  tracetool replay app.trace.arrow       runs it again, with nothing but the trace
+  tracetool inspect app.trace.arrow      shows what is in it`,
+		Groups: []string{groupRun, groupLook, groupChange},
+		Commands: []*cli.Command{
+			recordCommand, replayCommand, runCommand,
+			inspectCommand, catCommand, headCommand, diffCommand, verifyCommand,
+			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
+		},
+		Modules:   []string{"github.com/tetratelabs/wazero", "github.com/apache/arrow/go/v15"},
+		ExitCodes: exitCodes,
+		Classify:  classify,
+	}
+}
+
+// Exit codes of our own, beside 1 for failures, 2 for usage and those of
+// signals.
+const (
+	codeFailed    = 1
+	codeUsage     = 2
+	codeLost      = 3
+	codeDifferent = 4
+	codeCorrupt   = 5
+
+	// Where the guest's own code is passed on.
+	codeDiverged = 121
+	codeCut      = 122
+	codeTimeout  = 124
+	codeOurs     = 125
+)
+
+var exitCodes = []cli.ExitCode{
+	{Code: 0, Meaning: "success"},
+	{Code: codeFailed, Meaning: "failed"},
+	{Code: codeUsage, Meaning: "mistake on the command line"},
+	{Code: codeLost, Meaning: "finished, but something was lost"},
+	{Code: codeDifferent, Meaning: "diverged or different"},
+	{Code: codeCorrupt, Meaning: "corrupt or not a trace"},
+	{Code: 130, Meaning: "interrupted"},
+	{Code: 143, Meaning: "terminated"},
+}
+
+// classify says what an error of the libraries means for the exit code, and
+// what to do about it.
+func classify(err error) (code int, hint string) {
+	switch {
+	case errors.Is(err, format.ErrVersion):
+		return codeCorrupt, "a newer version of tracetool reads it"
+	case errors.Is(err, format.ErrLimit):
+		return codeCorrupt, "if you trust the file, raise --max-segment"
+	case errors.Is(err, format.ErrNotTrace), errors.Is(err, syscall.EISDIR):
+		return codeCorrupt, ""
+	case errors.Is(err, format.ErrCorrupt), errors.Is(err, format.ErrTruncated):
+		return codeCorrupt, "tracetool verify lists the damage, tracetool recover saves what is left"
+	case errors.Is(err, fs.ErrExist):
+		return codeFailed, "--force replaces it"
+	case errors.Is(err, runner.ErrComponent):
+		return codeFailed, "components import the interfaces of WASI 0.2 and later; build it for wasm32-wasip1"
+	}
+	return 0, ""
+}

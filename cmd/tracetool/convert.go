@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
+	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
+	"github.com/tracetool/tracetool/convert"
+)
+
+var convertCommand = &cli.Command{
+	Name:  "convert",
+	Args:  "IN OUT",
+	Short: "Convert a trace to JSONL, JSON and back",
+	Group: groupChange,
+	Long: `The form of IN is told by its content, that of OUT by its extension (.arrow, .jsonl, .ndjson, .json) or --to. Nothing is lost on the way: rows, programs, attachments and metadata come back bit by bit.
+
+JSONL or a JSON array that another program wrote becomes a trace, too: a table with its columns, for inspect, filter and notebooks.
+
+"-" is stdin or stdout.`,
+	Examples: []cli.Example{
+		{Command: "tracetool convert app.trace.arrow app.jsonl", What: "Make text of a trace"},
+		{Command: "tracetool convert app.jsonl app.trace.arrow", What: "Make a trace of text"},
+		{Command: "tracetool convert --to jsonl --plain --decode app.trace.arrow - | jq .args", What: "Only the events, with names for their arguments"},
+		{Command: "tracetool convert events.jsonl events.arrow", What: "Make a table of somebody else's records"},
+	},
+	Complete: []cli.Completion{traceFiles},
+	Bind: func(fs *pflag.FlagSet) cli.Body {
+		var v convertVerb
+		v.bind(fs)
+		return v.run
+	},
+}
+
+// convertVerb is the flags of convert.
+type convertVerb struct {
+	source      source
+	to          convert.Form
+	compression codecName
+	options     convert.Options
+}
+
+func (v *convertVerb) bind(fs *pflag.FlagSet) {
+	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON)
+	fs.BoolVar(&v.options.Plain, "plain", false, "write nothing but the rows to JSONL or JSON: no header, no attachments")
+	fs.BoolVar(&v.options.Decode, "decode", false, "add to each call in JSONL or JSON what its arguments and results mean")
+	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
+	cli.SizeVarP(fs, &v.options.MaxRecord, "max-record", "", 256<<20, "accept JSON records of `SIZE` at most")
+	v.compression.bind(fs)
+	fs.BoolVarP(&v.options.Force, "force", "f", false, "replace a file that exists")
+	v.source.bind(fs)
+}
+
+func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	in, out, opts := convert.Input{Path: args[0]}, convert.Output{Path: args[1]}, v.options
+	opts.To, opts.Limits, opts.Compression = v.to, v.source.limits(), v.compression.codec()
+	if args[0] == stream {
+		in = convert.Input{Reader: stdin(ctx, streams)}
+	}
+	if err := v.checkOutput(streams, &out, &opts); err != nil {
+		return err
+	}
+	meter := &meter{streams: streams}
+	opts.Progress = meter.update
+	report, err := convert.Convert(ctx, in, out, opts)
+	meter.clear()
+	if err != nil {
+		return err
+	}
+	return v.conclude(streams, args[1], report)
+}
+
+// checkOutput finds the form of the output and refuses what cannot be written.
+func (v *convertVerb) checkOutput(streams *cli.IO, out *convert.Output, opts *convert.Options) (err error) {
+	switch {
+	case out.Path != stream && opts.To == "":
+		if opts.To, err = convert.FormOf(out.Path); err != nil {
+			return cli.Usagef("%w; or name the form with --to", err)
+		}
+	case out.Path == stream && opts.To == "":
+		return cli.Usagef("stdout has no extension: name the form with --to")
+	}
+	if opts.To == convert.Arrow && (opts.Plain || opts.Decode) {
+		return cli.Usagef("--plain and --decode are for JSONL and JSON")
+	}
+	switch {
+	case out.Path != stream:
+		return checkNew(out.Path, opts.Force)
+	case opts.To == convert.Arrow:
+		out.Writer, err = streams.BinaryStdout()
+	default:
+		out.Writer = streams.Stdout
+	}
+	out.Path = ""
+	return err
+}
+
+func (v *convertVerb) conclude(streams *cli.IO, path string, r *convert.Report) error {
+	line := plural(r.Rows, "row")
+	if r.Attachments > 0 {
+		line += ", " + plural(r.Attachments, "attachment")
+	}
+	if path == stream {
+		path = "stdout"
+	}
+	streams.Notef("%s: %s from %s to %s", path, line, r.From, r.To)
+	if r.Lost == "" {
+		return nil
+	}
+	return cli.WithCode(codeLost, fmt.Errorf("something was lost: %s", r.Lost))
+}
+
+// passLabels name the passes over the input: only another program's records
+// take a second one.
+var passLabels = []string{"reading", "reading again"}
+
+// meter shows the progress of a conversion, whose unit is not known before.
+type meter struct {
+	streams  *cli.IO
+	pass     int
+	progress *ui.Progress
+}
+
+func (m *meter) update(p convert.Progress) {
+	if p.Pass != m.pass {
+		m.clear()
+		unit := ui.Events
+		if p.Bytes {
+			unit = ui.BytesUnit
+		}
+		m.pass, m.progress = p.Pass, m.streams.Progress(passLabels[min(p.Pass, len(passLabels))-1], p.Total, unit)
+	}
+	m.progress.Set(p.Done)
+}
+
+func (m *meter) clear() { m.progress.Abort() }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// pendingFile is a file that gets its name when it is complete. The nil
+// pendingFile stands for a file that nobody asked for.
+type pendingFile struct {
+	*os.File
+	path  string
+	force bool
+}
+
+// createPending creates the file, mode 0600, under a temporary name, so that a
+// directory that is missing or a file that exists is known beforehand.
+func createPending(path string, force bool) (*pendingFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if err := checkNew(path, force); err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	return &pendingFile{file, path, force}, nil
+}
+
+// checkNew fails if the file exists and must not be replaced.
+func checkNew(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return &fs.PathError{Op: "create", Path: path, Err: errors.New("is a directory")}
+	case !force:
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	return nil
+}
+
+// abort removes the file. After commit it does nothing.
+func (p *pendingFile) abort() {
+	if p != nil {
+		p.Close()
+		os.Remove(p.Name())
+	}
+}
+
+// commit gives the file its name.
+func (p *pendingFile) commit() error {
+	if p == nil {
+		return nil
+	}
+	if err := p.Close(); err != nil {
+		return err
+	}
+	if err := checkNew(p.path, p.force); err != nil {
+		return err
+	}
+	return os.Rename(p.Name(), p.path)
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
+	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
+	"github.com/tracetool/tracetool/inspect"
+	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/runner"
+)
+
+var replayCommand = &cli.Command{
+	Name:  "replay",
+	Args:  "FILE",
+	Short: "Run a recorded program again, with the trace as its host",
+	Group: groupRun,
+	Long: `Runs the program that is in the trace. Every call gets the answer that was recorded: no file, clock, network, environment or randomness of this machine is used, and sleeps take no time. Stdout, stderr and exit code are those of the recording.
+
+Each call is compared with the recorded one. The first that differs ends the replay with a report: the call as recorded and as it is now, the calls before it and the stack of the program. Calls left over at the end and a different final memory are differences too.
+
+A recording that was cut short replays up to its end. "-" reads the trace from stdin.`,
+	Examples: []cli.Example{
+		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
+		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
+		{Command: "tracetool replay app.trace.arrow --until 42 --dump-memory memory.bin", What: "See where the program is before event 42"},
+		{Command: "tracetool replay app.trace.arrow -q --exit-code tool --report outcome.json", What: "Use it as a test"},
+	},
+	Complete:    []cli.Completion{traceFiles},
+	FailureCode: codeOurs,
+	ExitCodes: []cli.ExitCode{
+		{Code: 0, Meaning: "the program's own, as every code that is not below; with --exit-code tool: replayed as recorded, however it ended"},
+		{Code: codeFailed, Meaning: "with --exit-code tool: any failure of ours"},
+		{Code: codeLost, Meaning: "with --exit-code tool: the recording was cut short, or --timeout passed"},
+		{Code: codeDifferent, Meaning: "with --exit-code tool: diverged"},
+		{Code: codeCorrupt, Meaning: "with --exit-code tool: corrupt or not a trace"},
+		{Code: codeDiverged, Meaning: "diverged: the program did something else than recorded"},
+		{Code: codeCut, Meaning: "the recording was cut short; it replayed up to its end"},
+		{Code: codeTimeout, Meaning: "--timeout passed"},
+		{Code: codeOurs, Meaning: "any failure of ours, mistakes on the command line included"},
+		{Code: 130, Meaning: "interrupted"},
+		{Code: runner.ExitCodeTrap, Meaning: "the program trapped, as recorded"},
+		{Code: 143, Meaning: "terminated"},
+	},
+	Bind: func(fs *pflag.FlagSet) cli.Body {
+		var v replayVerb
+		v.bind(fs)
+		return v.run
+	},
+}
+
+// replayVerb is the flags of replay.
+type replayVerb struct {
+	source  source
+	engine  engineFlags
+	end     endFlags
+	module  string
+	until   int64
+	memory  string
+	context int
+	timeout time.Duration
+}
+
+func (v *replayVerb) bind(fs *pflag.FlagSet) {
+	fs.StringVarP(&v.module, "module", "m", "", "run `APP.wasm` instead: decoded values are compared, not addresses or memory")
+	fs.Int64Var(&v.until, "until", 0, "stop before event `N` and print the stack of the program")
+	fs.StringVar(&v.memory, "dump-memory", "", "write the memory of the program, as it is at the end or at --until, to `FILE`")
+	fs.IntVar(&v.context, "context", 5, "show `N` calls before one that differs")
+	v.engine.bind(fs, "engine that executes the program; auto takes the one of the recording")
+	cli.DurationVarP(fs, &v.timeout, "timeout", "", 0, "stop after `DURATION`")
+	v.source.bind(fs)
+	v.end.bind(fs)
+	cli.CompleteFlag(fs, "module", cli.Files(".wasm"))
+}
+
+func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	o := &outcome{Command: "replay", Module: v.module, Trace: args[0]}
+	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
+		return v.replay(ctx, streams, args[0])
+	})
+}
+
+func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (*runner.Result, error) {
+	if v.until < 0 || v.context < 0 {
+		return nil, cli.Usagef("--until and --context: want 0 or more")
+	}
+	f, closeTrace, err := v.source.open(ctx, streams, path)
+	if err != nil {
+		return nil, err
+	}
+	defer closeTrace()
+	cfg, err := v.config(streams)
+	if err != nil {
+		return nil, err
+	}
+	dump, err := createPending(v.memory, v.end.force)
+	if err != nil {
+		return nil, err
+	}
+	defer dump.abort()
+	if dump != nil {
+		cfg.DumpMemory = dump
+	}
+	result, err := runner.Replay(ctx, f, cfg)
+	v.show(streams, f, path, result, err)
+	if result != nil {
+		err = errors.Join(err, dump.commit())
+	}
+	return result, err
+}
+
+func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
+	cfg := runner.ReplayConfig{
+		Stdout: streams.Stdout, Stderr: streams.Stderr,
+		Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(),
+		Timeout: v.timeout, Until: v.until, Context: v.context,
+	}
+	if v.context == 0 {
+		cfg.Context = -1
+	}
+	if v.module == "" {
+		return cfg, nil
+	}
+	module, err := runner.Load(v.module)
+	cfg.Module = &module
+	return cfg, err
+}
+
+// show tells how the replay went.
+func (v *replayVerb) show(streams *cli.IO, f *reader.File, path string, r *runner.Result, err error) {
+	if r != nil {
+		for _, w := range r.Warnings {
+			streams.Warnf("%s", w)
+		}
+	}
+	var d *runner.DivergenceError
+	if errors.As(err, &d) {
+		showDivergence(streams.Stderr, d)
+		return
+	}
+	if err != nil {
+		return
+	}
+	showEnd(streams.Stdout, streams.Stderr, r)
+	switch r.End {
+	case runner.EndUntil:
+		showStop(streams.Stderr, f, v.until)
+		showStack(streams.Stderr, r.Stack)
+		return
+	case runner.EndCut:
+		streams.Warnf("%s was cut short: it ends after %s events", path, ui.Count(r.Events))
+	case runner.EndTimeout:
+		streams.Warnf("stopped after %s events: --timeout passed", ui.Count(r.Events))
+	case runner.EndExit, runner.EndTrap:
+		streams.Notef("replayed %s events in %s, as recorded", ui.Count(r.Events), ui.Duration(r.Duration))
+	}
+	if v.until > 0 {
+		streams.Warnf("event %d was not reached: there are %s", v.until, ui.Count(r.Events))
+	}
+}
+
+func showDivergence(w io.Writer, d *runner.DivergenceError) {
+	fmt.Fprintln(w)
+	d.Report(w)
+}
+
+// showStop names the event that --until was reached at.
+func showStop(w io.Writer, f *reader.File, number int64) {
+	line := []byte(ui.Count(number))
+	if e, err := f.EventAt(number); err == nil {
+		line = inspect.AppendLine(nil, f, e, inspect.LineOptions{Number: true})
+	}
+	fmt.Fprintf(w, "stopped before event %s\n", line)
+}
