@@ -10,6 +10,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"flag"
@@ -141,15 +142,22 @@ func run(mode, dir, name string) (usage, error) {
 	return u, nil
 }
 
-// writeText writes n bytes of words in no particular order.
+// writeText writes n bytes of words in no particular order. It keeps this
+// process small: the system counts its memory into that of the children.
 func writeText(path string, n int) error {
-	words := strings.Fields("trace replay the of segment and wasm host guest call to a event memory clock in is file row bytes")
-	var b strings.Builder
-	b.Grow(n + 16)
-	for state := uint64(1); b.Len() < n; {
-		state = state*6364136223846793005 + 1442695040888963407
-		b.WriteString(words[state>>33%uint64(len(words))])
-		b.WriteByte(" \n"[min(state>>60, 1)^1])
+	f, err := os.Create(path)
+	if err != nil {
+		return err
 	}
-	return os.WriteFile(path, []byte(b.String()[:n]), 0o600)
+	defer f.Close()
+	words := strings.Fields("trace replay the of segment and wasm host guest call to a event memory clock in is file row bytes")
+	b := bufio.NewWriter(f)
+	for state := uint64(1); n > 0; {
+		state = state*6364136223846793005 + 1442695040888963407
+		word := words[state>>33%uint64(len(words))] + " \n"[state>>63:][:1]
+		word = word[:min(n, len(word))]
+		n -= len(word)
+		b.WriteString(word) // an error shows at Flush
+	}
+	return b.Flush()
 }

@@ -1,5 +1,6 @@
-// hello prints the time, a random number and a greeting; with text on stdin it
-// greets whoever is named there. Two runs differ; a replay does not.
+// hello prints the time, a random number and a greeting; with text in a file or
+// pipe on stdin it greets whoever is named there. Two runs differ; a replay does
+// not.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +8,10 @@
 #include <unistd.h>
 
 // read_name fills name with the first line of stdin, without its newline, and
-// returns its length: 0 when stdin is empty.
+// returns its length: 0 when stdin is empty, or a terminal, where nobody would
+// know that a name is waited for.
 static size_t read_name(char *name, size_t size) {
-  ssize_t n = read(STDIN_FILENO, name, size - 1);
+  ssize_t n = isatty(STDIN_FILENO) ? 0 : read(STDIN_FILENO, name, size - 1);
   if (n < 0)
     n = 0;
   name[n] = '\0';
