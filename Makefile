@@ -2,7 +2,7 @@
 DIST ?= dist
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test bench release clean
+.PHONY: build test bench ci platforms release clean
 
 build:
 	go build -o tracetool ./cmd/tracetool
@@ -12,6 +12,14 @@ test:
 
 bench:
 	go run ./bench
+
+# All that main must pass; takes a while.
+ci:
+	bash .ci/run
+
+# The list that .ci/run goes through.
+platforms:
+	@echo $(PLATFORMS)
 
 # Static binaries of all platforms with their checksums.
 release:

@@ -1,0 +1,5 @@
+echo a  b;  echo c
+if x;then y;fi
+if true; then
+  echo "never closed
+fi

@@ -1,0 +1,10 @@
+PRAGMA integrity_check;
+SELECT name, people FROM city WHERE people > 1000000 ORDER BY name;
+BEGIN;
+UPDATE city SET people = people + 1;
+SELECT sum(people) FROM city;
+ROLLBACK;
+SELECT sum(people) FROM city;
+SELECT 'random', hex(randomblob(8)), datetime('now');
+CREATE TEMP TABLE ranked AS SELECT name, rank() OVER (ORDER BY people DESC) AS place FROM city;
+SELECT place, name FROM ranked WHERE place <= 2 ORDER BY place;
