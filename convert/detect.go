@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/reader"
 )
 
 // detectBytes is how far the form is looked for.
@@ -24,12 +26,23 @@ func detect(r io.Reader, path string) (Form, io.Reader, error) {
 	}
 	form := formOf(head)
 	if form == "" {
-		if path == "" {
-			path = "input"
-		}
-		return "", nil, fmt.Errorf("%s: %w, nor JSON: it begins with %q", path, format.ErrNotTrace, clip(head))
+		return "", nil, notForm(head, path)
 	}
 	return form, b, nil
+}
+
+// notForm says in the reader's words what a file is that begins with head.
+func notForm(head []byte, path string) error {
+	_, err := reader.New(bytes.NewReader(head), int64(len(head)), reader.Options{})
+	var corrupt *format.CorruptError
+	if !errors.As(err, &corrupt) {
+		return err
+	}
+	if path == "" {
+		path = "input"
+	}
+	what := strings.TrimPrefix(corrupt.Detail, format.ErrNotTrace.Error()+": ")
+	return fmt.Errorf("%s: %w: %s, nor JSON", path, format.ErrNotTrace, what)
 }
 
 // detectFile is detect for a file.

@@ -138,6 +138,26 @@ func TestTextRoundTrip(t *testing.T) {
 	}
 }
 
+// TestTextKeepsSummary: text made from text tells the summary of the trace that
+// was converted first.
+func TestTextKeepsSummary(t *testing.T) {
+	const null, summary = `"summary":null`, `"summary":{"closed":true,"events":9,"segments":1`
+	jsonl := testJSONL(t, randomEvents(9, 9), nil)
+	trace := through(t, through(t, jsonl, Arrow, Options{}), JSONL, Options{})
+	if bytes.Contains(trace, []byte(null)) || !bytes.Contains(trace, []byte(summary)) {
+		t.Fatalf("a trace has no summary: %s", trace)
+	}
+	document := through(t, trace, JSON, Options{})
+	for name, got := range map[string][]byte{
+		"JSONL": through(t, trace, JSONL, Options{}),
+		"JSON":  through(t, document, JSONL, Options{}),
+	} {
+		if !bytes.Equal(got, trace) {
+			t.Errorf("%s: %s", name, cmp.Diff(string(trace), string(got)))
+		}
+	}
+}
+
 // TestCut cuts a trace at every byte: each is noticed, and with Partial gives
 // exactly the events whose lines are complete.
 func TestCut(t *testing.T) {

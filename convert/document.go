@@ -45,7 +45,7 @@ func (t *textSource) document() error {
 	if err := t.split.wrap(t.closeWith(&end)); err != nil {
 		return err
 	}
-	return t.finish(nil)
+	return t.finish()
 }
 
 func (t *textSource) documentKey() (string, error) {

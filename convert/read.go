@@ -26,6 +26,7 @@ type textSource struct {
 	current     *incoming // attachment that is not complete
 	count       int64
 	attachments int64
+	told        *format.Summary // by the input's summary; nil if it has none
 	ended       bool
 	lost        string
 }
@@ -54,7 +55,7 @@ func (t *textSource) readJSONL() error {
 	if !t.ended {
 		return t.cut("no summary at the end")
 	}
-	return t.finish(nil)
+	return t.finish()
 }
 
 func isSpace(line []byte) bool {
@@ -79,7 +80,7 @@ func (t *textSource) cut(how string) error {
 	if t.current != nil {
 		t.lost += fmt.Sprintf("; attachment %q is left out", t.current.Name)
 	}
-	return t.finish(nil)
+	return t.finish()
 }
 
 // line reads one record.
@@ -360,7 +361,7 @@ func (t *textSource) closeWith(s *summaryRecord) error {
 	if t.current != nil {
 		return faultf("attachment %q ends after %d of %d bytes", t.current.Name, t.current.got, t.current.Size)
 	}
-	t.ended = true
+	t.ended, t.told = true, s.Summary
 	if s.Counts.Events == t.count && s.Counts.Attachments == t.attachments {
 		return nil
 	}
@@ -369,15 +370,17 @@ func (t *textSource) closeWith(s *summaryRecord) error {
 	if !t.partial {
 		return faultf("%s", what)
 	}
-	t.lost = what
+	t.lost, t.told = what, nil
 	return nil
 }
 
-func (t *textSource) finish(s *format.Summary) error {
+// finish ends the output. Text of text has the summary of the trace that was
+// converted first, unless some of it is lost.
+func (t *textSource) finish() error {
 	if t.rows != nil {
 		if err := t.rows.flush(); err != nil {
 			return err
 		}
 	}
-	return t.sink.end(s)
+	return t.sink.end(t.told)
 }

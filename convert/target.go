@@ -64,9 +64,18 @@ func createFile(path string, force bool) (*newFile, error) {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, err
+		return nil, asPath(err, path)
 	}
 	return &newFile{file, path, force}, nil
+}
+
+// asPath names the file that was asked for in an error of its temporary one.
+func asPath(err error, path string) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		e.Path = path
+	}
+	return err
 }
 
 func (f *newFile) abort() {

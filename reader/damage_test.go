@@ -182,16 +182,9 @@ func TestSchemaFromFooter(t *testing.T) {
 }
 
 func TestNotTrace(t *testing.T) {
-	var foreign bytes.Buffer
-	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
-	fw, err := arrowipc.NewFileWriter(&seekless{&foreign}, arrowipc.WithSchema(schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	b.Field(0).(*array.Int64Builder).AppendValues(make([]int64, 100), nil)
-	if err := errors.Join(fw.Write(b.NewRecord()), fw.Close()); err != nil {
-		t.Fatal(err)
+	small := foreignFile(t, 3)
+	if len(small) >= 512 {
+		t.Fatalf("the small file has %d bytes", len(small))
 	}
 	tests := []struct{ name, content, want string }{
 		{"empty", "", "an empty file"},
@@ -200,7 +193,8 @@ func TestNotTrace(t *testing.T) {
 		{"module", "\x00asm\x01\x00\x00\x00", "a WebAssembly module"},
 		{"component", "\x00asm\x0d\x00\x01\x00", "a WebAssembly component"},
 		{"binary", "\x01\x02\x00\x03\xff\xfe", "it begins with 01020003fffe"},
-		{"foreign", foreign.String(), "an Arrow file that some other program wrote"},
+		{"foreign", foreignFile(t, 100), "an Arrow file that some other program wrote"},
+		{"small foreign", small, "an Arrow file that some other program wrote"},
 		{"start", "ARROW1", "a file of 6 bytes"},
 	}
 	for _, tt := range tests {
@@ -220,6 +214,23 @@ func TestNotTrace(t *testing.T) {
 	if _, err := reader.Open(filepath.Join(t.TempDir(), "none"), reader.Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+}
+
+// foreignFile is an Arrow file of one column as arrow's own writer writes it.
+func foreignFile(t *testing.T, rows int) string {
+	t.Helper()
+	var file bytes.Buffer
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
+	fw, err := arrowipc.NewFileWriter(&seekless{&file}, arrowipc.WithSchema(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b.Field(0).(*array.Int64Builder).AppendValues(make([]int64, rows), nil)
+	if err := errors.Join(fw.Write(b.NewRecord()), fw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file.String()
 }
 
 // seekless gives a buffer the method that arrow's writer asks for.

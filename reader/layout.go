@@ -139,12 +139,19 @@ func (s *source) noTail(detail string, args ...any) error {
 	switch {
 	case err == nil:
 		return s.corrupt(-1, s.size, fmt.Errorf("%w: %w", errNoTail, format.ErrTruncated), detail, args...)
-	case s.size < 512 || errors.Is(err, format.ErrTruncated):
+	case s.size < 512 && !s.hasMagicAtEnd() || errors.Is(err, format.ErrTruncated):
 		return s.corrupt(-1, format.FirstFrame, fmt.Errorf("%w: %w", errNoTail, format.ErrTruncated), "neither a schema nor a footer")
 	case s.hasMark():
 		return s.corrupt(-1, s.size, errNoTail, "both its first frame and its footer are damaged")
 	}
 	return s.notTrace("an Arrow file that some other program wrote")
+}
+
+// hasMagicAtEnd reports whether the file ends like an Arrow file, and so is not
+// the beginning of a longer one.
+func (s *source) hasMagicAtEnd() bool {
+	end := make([]byte, len(format.Magic))
+	return s.read(end, max(s.size-int64(len(end)), 0)) == nil && string(end) == format.Magic
 }
 
 // hasMark reports whether the footer's mark stands at the end of the file, or

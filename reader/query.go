@@ -73,7 +73,7 @@ func (f *filter) testColumns() columnSet {
 		on      bool
 		columns columnSet
 	}{
-		{f.FromTime > 0 || f.ToTime > 0, 1 << format.ColTime},
+		{f.FromTime != 0 || f.ToTime != 0, 1 << format.ColTime},
 		{len(f.Kinds) > 0, 1 << format.ColKind},
 		{len(f.Functions) > 0, 1<<format.ColModule | 1<<format.ColFunction},
 		{f.Errors || len(f.Errno) > 0, 1 << format.ColErrno},
@@ -112,7 +112,7 @@ func (f *filter) segment(row *format.Frame) bool {
 
 // overlaps reports whether times of the segment lie in the query's.
 func (f *filter) overlaps(row *format.Frame) bool {
-	return row.LastTimeNS >= f.FromTime && (f.ToTime == 0 || row.FirstTimeNS < f.ToTime)
+	return (f.FromTime == 0 || row.LastTimeNS >= f.FromTime) && (f.ToTime == 0 || row.FirstTimeNS < f.ToTime)
 }
 
 func (f *filter) countsIn(s *format.FunctionStats) bool {
@@ -132,7 +132,7 @@ func (f *filter) row(b *Batch, i int) bool {
 	if len(f.Kinds) > 0 && !f.kinds[b.Kind[i]] {
 		return false
 	}
-	if f.FromTime > 0 && b.Time[i] < f.FromTime || f.ToTime > 0 && b.Time[i] >= f.ToTime {
+	if f.FromTime != 0 && b.Time[i] < f.FromTime || f.ToTime != 0 && b.Time[i] >= f.ToTime {
 		return false
 	}
 	if f.Errors && at(b.Errno, i) == 0 {

@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"fmt"
+
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
 )
@@ -10,9 +12,8 @@ import (
 type cursor struct {
 	f       *reader.File
 	task    int32
-	limit   int64 // number of the first event that is not replayed, -1 for none
-	last    int64 // number of the event to announce by onLast, -1 for none
-	onLast  func()
+	limit   int64  // number of the first event that is not replayed, -1 for none
+	onLast  func() // is called when the last event has been left behind; may be nil
 	batch   *reader.Batch
 	segment int // to be loaded next
 	row     int // in batch
@@ -27,7 +28,7 @@ type cursor struct {
 }
 
 func newCursor(f *reader.File, task int32, limit int64) *cursor {
-	return &cursor{f: f, task: task, limit: limit, last: -1, others: map[int32]bool{}}
+	return &cursor{f: f, task: task, limit: limit, others: map[int32]bool{}}
 }
 
 // more goes to the next event of the task. It is false at the end, at the limit
@@ -41,9 +42,9 @@ func (c *cursor) more() bool {
 			case c.kind() != format.KindPart:
 				return true
 			default:
-				c.input = append(c.input, c.batch.Input(c.row)...)
-				c.output = append(c.output, c.batch.Output(c.row)...)
-				c.count++
+				if !c.join() {
+					return false
+				}
 			}
 		}
 		if !c.load() {
@@ -51,6 +52,21 @@ func (c *cursor) more() bool {
 		}
 	}
 }
+
+// join keeps the bytes of a part row. It is false if they are too many.
+func (c *cursor) join() bool {
+	input, output := c.batch.Input(c.row), c.batch.Output(c.row)
+	if n := len(c.input) + len(c.output) + len(input) + len(output); n > maxParts {
+		c.err = fmt.Errorf("event %d: %w: %d bytes in parts", c.number(), format.ErrLimit, n)
+		return false
+	}
+	c.input, c.output = append(c.input, input...), append(c.output, output...)
+	c.count++
+	return true
+}
+
+// maxParts bounds the bytes of one event, as the default limit of a reader does.
+const maxParts = 1 << 30
 
 // load reads the next segment.
 func (c *cursor) load() bool {
@@ -68,13 +84,22 @@ func (c *cursor) load() bool {
 		c.end = int(max(0, c.limit-b.FirstEvent))
 	}
 	c.fast = c.end
-	if c.last >= b.FirstEvent && c.last < b.FirstEvent+int64(c.end) {
-		c.fast = int(c.last - b.FirstEvent)
+	if c.onLast != nil {
+		c.fast = max(0, c.lastRow())
 	}
 	if b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
 		c.fast = 0
 	}
 	return true
+}
+
+// lastRow returns the last row of the task in the batch, -1 if there is none.
+func (c *cursor) lastRow() int {
+	row := c.end - 1
+	for row >= 0 && c.batch.Task[row] != c.task {
+		row--
+	}
+	return row
 }
 
 // stopped: the limit has been reached.
@@ -109,13 +134,25 @@ func (c *cursor) event() *format.Event {
 
 // next leaves the row behind.
 func (c *cursor) next() {
-	if c.number() == c.last {
-		c.onLast()
-	}
 	c.row++
 	c.count++
 	if c.input != nil || c.output != nil {
 		c.input, c.output = nil, nil
+	}
+	if c.onLast != nil {
+		c.lookAhead()
+	}
+}
+
+// watch has the end of the task announced.
+func (c *cursor) watch(onLast func()) {
+	c.onLast = onLast
+	c.lookAhead()
+}
+
+func (c *cursor) lookAhead() {
+	if !c.more() && c.err == nil {
+		c.onLast()
 	}
 }
 
@@ -125,6 +162,8 @@ func (c *cursor) clockRow(fn *function, p0, p1, p2 int64) bool {
 	i, b := c.row, c.batch
 	return i < c.fast && format.Kind(b.Kind[i]) == format.KindCall &&
 		b.Function[i] == fn.name && b.Module[i] == fn.module && b.Task[i] == c.task && b.Errno[i] == 0 &&
-		b.P[0][i] == p0 && b.P[1][i] == p1 && b.P[2][i] == p2 &&
-		(b.Value == nil || b.Has(i)&format.HasValue == 0)
+		b.P[0][i] == p0 && b.P[1][i] == p1 && b.P[2][i] == p2 && b.Has(i)&(clockColumns|format.HasValue) == clockColumns
 }
+
+// clockColumns are those of a reading that follows from the event's time.
+const clockColumns = named | format.HasErrno | format.HasP0 | format.HasP1 | format.HasP2

@@ -96,6 +96,12 @@ func (r *replay) diverge(fn *function, recorded, now *format.Event, reason strin
 	r.err = e
 }
 
+// divergeEnd is diverge for an end of the guest that differs in one thing.
+func (r *replay) divergeEnd(recorded *format.Event, now *Result, reason string, d call.Difference) {
+	r.diverge(nil, recorded, endOf(now), reason)
+	r.err.(*DivergenceError).Differences = []call.Difference{d}
+}
+
 // failDiverged is diverge from inside a host function.
 func (r *replay) failDiverged(fn *function, recorded, now *format.Event, reason string) {
 	r.diverge(fn, recorded, now, reason)

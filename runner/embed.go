@@ -258,7 +258,7 @@ func (r *Recorder) Close() error {
 		endEvent(&ev, result, nil)
 		r.put(&ev)
 	}
-	return errors.Join(r.err, r.w.Close())
+	return joinErrors(r.err, r.w.Close())
 }
 
 // Err returns the first error that recording has met: a full disk, say. The

@@ -37,7 +37,7 @@ type embedded struct {
 	path  string
 }
 
-func newEmbedded(t *testing.T, m Module, effects []format.Function, hosts map[string]any) *embedded {
+func newEmbedded(t testing.TB, m Module, effects []format.Function, hosts map[string]any) *embedded {
 	t.Helper()
 	ctx := t.Context()
 	e := &embedded{rt: wazero.NewRuntime(ctx), path: filepath.Join(t.TempDir(), "test"+format.Extension)}
@@ -58,7 +58,7 @@ func newEmbedded(t *testing.T, m Module, effects []format.Function, hosts map[st
 	return e
 }
 
-func (e *embedded) instance(t *testing.T, m Module) *Guest {
+func (e *embedded) instance(t testing.TB, m Module) *Guest {
 	t.Helper()
 	g, err := e.rec.Module(t.Context(), e.rt, m, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
@@ -67,7 +67,7 @@ func (e *embedded) instance(t *testing.T, m Module) *Guest {
 	return g
 }
 
-func (e *embedded) close(t *testing.T) {
+func (e *embedded) close(t testing.TB) {
 	t.Helper()
 	if err := e.rec.Close(); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ var nestModule = wasmModule{
 	},
 }.module()
 
-func nestHosts(t *testing.T) map[string]any {
+func nestHosts(t testing.TB) map[string]any {
 	count := int64(0)
 	return map[string]any{
 		"back": func(ctx context.Context, mod api.Module, n uint32) uint32 {
@@ -323,7 +323,7 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// An interrupted guest has no end in the trace.
+// An interrupted guest has no end in the trace. The others are replayed, too.
 func TestEmbeddedInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(true))
@@ -337,17 +337,18 @@ func TestEmbeddedInterrupted(t *testing.T) {
 	if _, err := e.rec.Instantiate(ctx, rt, env, nil); err != nil {
 		t.Fatal(err)
 	}
-	m := wasmModule{imports: []wasmFunc{{module: "env", name: "stop"}}, funcs: []wasmFunc{{name: "run", body: cat(invoke(0), forever)}}}
-	g, err := e.rec.Module(ctx, rt, m.module(), wazero.NewModuleConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := wasmModule{imports: []wasmFunc{{module: "env", name: "stop"}},
+		funcs: []wasmFunc{{name: "run", body: cat(invoke(0), forever)}, {name: "once", body: invoke(0)}}}
+	g, other := e.instance(t, m.module()), e.instance(t, m.module())
 	if _, err := g.Call(ctx, "run"); err == nil {
 		t.Error("the guest returned")
 	}
+	if _, err := other.Call(t.Context(), "once"); err != nil {
+		t.Error(err)
+	}
 	e.close(t)
 	result, _, _, err := replayed(t, e.path, ReplayConfig{})
-	if err != nil || result.End != EndCut || result.Events != 2 {
+	if err != nil || result.End != EndCut || result.Events != 2+4 {
 		t.Errorf("%+v, %v, want a cut recording", result, err)
 	}
 }

@@ -81,19 +81,42 @@ func resolve(m *Module, compiled wazero.CompiledModule, find func(module, name s
 
 var importKinds = []string{"function", "table", "memory", "global", "tag"}
 
-// otherImports lists what a module imports besides functions, which wazero does
-// not tell. The module has been found to be valid before.
-func otherImports(module []byte) []Import {
-	const importSection = 2
-	in := &wasmReader{data: module[min(8, len(module)):]}
-	for len(in.data) > 0 {
-		id := in.byte()
-		section := &wasmReader{data: in.take(in.number())}
-		if id == importSection {
-			return section.imports()
+// needsMemory returns an error for a module without memory that imports a
+// function that works on memory.
+func needsMemory(m *Module, imports []*format.Function) error {
+	if wasmSection(m.Bytes, memorySection).number() > 0 {
+		return nil
+	}
+	for _, fn := range imports {
+		if len(fn.Reads)+len(fn.Writes) > 0 {
+			return fmt.Errorf("%s: imports %s.%s, which works on memory, and has none", m.Name, fn.Module, fn.Name)
 		}
 	}
 	return nil
+}
+
+// otherImports lists what a module imports besides functions, which wazero does
+// not tell.
+func otherImports(module []byte) []Import { return wasmSection(module, importSection).imports() }
+
+// Numbers of sections.
+const (
+	importSection = 2
+	memorySection = 5
+)
+
+// wasmSection returns the content of the first section of that number, empty if
+// there is none. The module has been found to be valid before.
+func wasmSection(module []byte, number byte) *wasmReader {
+	in := &wasmReader{data: module[min(8, len(module)):]}
+	for len(in.data) > 0 {
+		id := in.byte()
+		content := in.take(in.number())
+		if id == number {
+			return &wasmReader{data: content}
+		}
+	}
+	return &wasmReader{}
 }
 
 // wasmReader reads the binary format. It never fails: what is missing is zero.

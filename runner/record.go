@@ -38,7 +38,16 @@ func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Resu
 	if err == nil {
 		result.Events = w.Events()
 	}
-	return result, errors.Join(err, w.Close())
+	return result, joinErrors(err, w.Close())
+}
+
+// joinErrors joins the error of a recording with that of completing its trace,
+// which is the same one if the writer has failed.
+func joinErrors(err, closing error) error {
+	if err != nil && errors.Is(closing, err) {
+		return closing
+	}
+	return errors.Join(err, closing)
 }
 
 // Run runs a program without recording it.
@@ -90,6 +99,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if s.imports, err = resolve(s.module, s.compiled, lookup); err != nil {
+		return err
+	}
+	if err = needsMemory(s.module, s.imports); err != nil {
 		return err
 	}
 	if s.calls, err = plan(s.module, s.compiled, s.cfg.Invoke); err != nil {

@@ -12,7 +12,8 @@ import (
 
 // recorder writes the calls of one guest down as they happen. It serves one
 // goroutine, without locks and without allocating: every function has a frame
-// of its own, because preview1 never calls back into the guest.
+// of its own and looks at the memory once, because preview1 never calls back
+// into the guest.
 type recorder struct {
 	w      *writer.Writer
 	header *format.Header
@@ -47,15 +48,17 @@ func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 	fr := new(frame)
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		r.check()
-		fr.before(fn, r.header, r.memory.view(mod), stack)
+		mem := r.memory.view(mod)
+		fr.before(fn, r.header, mem, stack)
 		began := r.clock.Monotonic()
 		fr.ev.Time = began + r.clock.offset
 		host(ctx, mod, stack)
 		fr.ev.Duration = r.clock.Monotonic() - began
-		// A call that was interrupted has an error that is none of the
-		// guest's.
-		r.check()
-		fr.after(fn, r.header, r.memory.view(mod), stack)
+		fr.after(fn, r.header, mem, stack)
+		if fr.ev.Errno != 0 {
+			// The error of a call that was interrupted is none of the guest's.
+			r.check()
+		}
 		r.append(&fr.ev)
 		fr.release()
 	}
@@ -66,9 +69,10 @@ func (r *recorder) untimed(fn *function, host api.GoModuleFunc) api.GoModuleFunc
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		r.check()
 		fr.ev.Time = r.clock.Wall()
-		fr.before(fn, r.header, r.memory.view(mod), stack)
+		mem := r.memory.view(mod)
+		fr.before(fn, r.header, mem, stack)
 		host(ctx, mod, stack)
-		fr.after(fn, r.header, r.memory.view(mod), stack)
+		fr.after(fn, r.header, mem, stack)
 		r.append(&fr.ev)
 		fr.release()
 	}
@@ -128,8 +132,9 @@ func (r *recorder) procRaise(fn *function, host api.GoModuleFunc) api.GoModuleFu
 	fr := new(frame)
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		r.check()
+		mem := r.memory.view(mod)
 		began := r.clock.Monotonic()
-		fr.before(fn, r.header, r.memory.view(mod), stack)
+		fr.before(fn, r.header, mem, stack)
 		fr.ev.Time = began + r.clock.offset
 		defer func() {
 			if why := recover(); why != nil {
@@ -141,7 +146,7 @@ func (r *recorder) procRaise(fn *function, host api.GoModuleFunc) api.GoModuleFu
 		}()
 		host(ctx, mod, stack)
 		fr.ev.Duration = r.clock.Monotonic() - began
-		fr.after(fn, r.header, r.memory.view(mod), stack)
+		fr.after(fn, r.header, mem, stack)
 		r.append(&fr.ev)
 	}
 }

@@ -72,7 +72,7 @@ type replay struct {
 	cfg       *ReplayConfig
 	module    *Module
 	same      bool // it is the recorded module
-	cut       bool // the recording has no end
+	cut       bool // the recording of a guest has no end
 	engine    *engine
 	compiled  wazero.CompiledModule
 	functions []*function
@@ -85,10 +85,10 @@ type replay struct {
 	nesting  int
 	out      map[int64]io.Writer // what stdout and stderr are by now
 	result   *Result
-	partial  bool        // a task has no end
-	stop     atomic.Bool // the context is done
-	err      error       // why the replay was ended
-	stack    []string    // of the guest then
+	partial  bool         // a task has no end
+	stop     *atomic.Bool // the context of the task is done
+	err      error        // why the replay was ended
+	stack    []string     // of the guest then
 }
 
 func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay, error) {
@@ -97,7 +97,9 @@ func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay,
 		return nil, errors.New("not the recording of a WebAssembly program")
 	}
 	r := &replay{f: f, header: h, cfg: cfg, result: &Result{}}
-	r.cut = f.Summary().Exit == nil || !f.Summary().Closed
+	if err := r.findCut(); err != nil {
+		return nil, err
+	}
 	if err := r.findModule(); err != nil {
 		return nil, err
 	}
@@ -112,6 +114,31 @@ func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay,
 		return nil, err
 	}
 	return r, nil
+}
+
+// findCut finds out whether the recording has its end. Of a program that was
+// embedded some guests may and others may not.
+func (r *replay) findCut() error {
+	s := r.f.Summary()
+	r.cut = s.Exit == nil || !s.Closed
+	if r.cut || !r.header.Program.Embedded {
+		return nil
+	}
+	running := map[int32]bool{}
+	for i := range r.f.Segments() {
+		b, err := r.f.Batch(i)
+		if err != nil {
+			return err
+		}
+		for row, task := range b.Task {
+			kind := format.Kind(b.Kind[row])
+			running[task] = kind != format.KindExit && kind != format.KindTrap
+		}
+	}
+	for _, on := range running {
+		r.cut = r.cut || on
+	}
+	return nil
 }
 
 // findModule takes the embedded module, or the one that replaces it.
@@ -206,9 +233,6 @@ func warnings(recorded, now *format.Host) []string {
 
 // run replays one task after the other: they share nothing but the trace.
 func (r *replay) run(ctx context.Context) (*Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { r.stop.Store(true) })()
 	if err := r.instantiateHost(ctx); err != nil {
 		return nil, err
 	}
@@ -220,12 +244,11 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	tasks, done := []int32{0}, map[int32]bool{0: true}
 	for len(tasks) > 0 && r.err == nil {
 		r.cur = newCursor(r.f, tasks[0], limit)
-		if r.cut && limit < 0 {
-			r.cur.last = r.f.Summary().Events - 1
-			r.cur.onLast = func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) }
-		}
 		r.result.End = EndCut
 		r.task(ctx)
+		if errors.Is(r.err, errLast) {
+			r.result.End, r.err, r.stack = EndCut, nil, nil
+		}
 		r.partial = r.partial || r.result.End == EndCut
 		r.result.Events += r.cur.count
 		tasks = tasks[1:]
@@ -246,8 +269,6 @@ func (r *replay) finish() (*Result, error) {
 	switch {
 	case errors.Is(r.err, errUntil):
 		r.result.End, r.result.Stack, r.err = EndUntil, r.stack, nil
-	case errors.Is(r.err, errLast):
-		r.result.End, r.err = EndCut, nil
 	case errors.As(r.err, &diverged):
 		diverged.Stack = r.stack
 		r.result.End = EndDiverged
@@ -290,7 +311,19 @@ func (r *replay) instantiateHost(ctx context.Context) error {
 // task replays one instance of the module: its instantiation, and the calls of
 // its exports as the start events say.
 func (r *replay) task(ctx context.Context) {
+	if r.instance != nil { // of the task before
+		r.instance.Close(ctx)
+		r.instance = nil
+	}
 	r.out = map[int64]io.Writer{1: r.cfg.Stdout, 2: r.cfg.Stderr}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := new(atomic.Bool)
+	r.stop = stop
+	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	if r.cut && r.cfg.Until == 0 {
+		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
+	}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	instance, err := r.engine.rt.InstantiateModule(ctx, r.compiled, config)
 	if err != nil {
@@ -299,6 +332,10 @@ func (r *replay) task(ctx context.Context) {
 	}
 	r.instance = instance
 	for r.err == nil && r.cur.more() {
+		if r.stop.Load() {
+			r.err = context.Cause(ctx)
+			return
+		}
 		switch ev := r.cur.event(); ev.Kind {
 		case format.KindStart:
 			r.export(ctx, ev)
@@ -343,15 +380,16 @@ func (r *replay) write(ev *format.Event) {
 func (r *replay) export(ctx context.Context, ev *format.Event) {
 	name := r.nameOf(ev)
 	fn := r.instance.ExportedFunction(name)
-	if fn == nil || len(fn.Definition().ParamTypes()) != len(ev.Params()) || r.nesting == maxNesting {
+	if !callable(fn, ev) || r.nesting == maxNesting {
 		r.diverge(nil, ev, nil, fmt.Sprintf("the module does not export %s with these parameters", name))
 		return
 	}
 	params := make([]uint64, len(ev.Params()))
 	for i, p := range ev.Params() {
-		params[i] = uint64(p)
+		params[i] = mask(uint64(p), fn.Definition().ParamTypes()[i])
 	}
 	start := *ev
+	start.Input, start.Value = nil, 0 // they become the results
 	r.cur.next()
 	r.nesting++
 	depth := r.depth
@@ -368,11 +406,19 @@ func (r *replay) export(ctx context.Context, ev *format.Event) {
 	}
 }
 
+// callable: a start event can be one of this export. A parameter that is a
+// reference would be an address in this process.
+func callable(fn api.Function, ev *format.Event) bool {
+	return fn != nil && len(fn.Definition().ParamTypes()) == len(ev.Params()) && recordable(fn.Definition()) == nil
+}
+
 // ended compares how a call of an export, or the instantiation, ended with what
 // was recorded.
 func (r *replay) ended(ctx context.Context, now *format.Event, fn api.Function, err error) {
 	if r.err != nil {
-		r.stack = append(r.stack, newTrap(err).Stack...)
+		if err != nil {
+			r.stack = append(r.stack, newTrap(err).Stack...)
+		}
 		return
 	}
 	result := &Result{}
@@ -420,15 +466,13 @@ func endOf(result *Result) *format.Event {
 // exited compares the guest's end with the event of it.
 func (r *replay) exited(ev *format.Event, now *Result) {
 	now.MemoryHash, now.HasMemory = hashMemory(r.instance)
-	switch {
-	case ev.Kind == format.KindExit && uint32(ev.Value) == now.ExitCode:
-	case ev.Kind == format.KindTrap && now.Trap != nil && parseTrap(ev.Input).Message == now.Trap.Message:
-	default:
-		r.diverge(nil, ev, endOf(now), "different end")
+	switch d := differentEnd(ev, now); {
+	case d != nil:
+		r.divergeEnd(ev, now, "different end", *d)
 		return
-	}
-	if r.same && ev.Has&format.HasHash != 0 && (!now.HasMemory || ev.Hash != now.MemoryHash) {
-		r.diverge(nil, ev, endOf(now), "different memory at the end")
+	case r.same && ev.Has&format.HasHash != 0 && (!now.HasMemory || ev.Hash != now.MemoryHash):
+		r.divergeEnd(ev, now, "different memory at the end",
+			call.Difference{Name: "memory", Recorded: hashText(ev.Hash, true), Now: hashText(now.MemoryHash, now.HasMemory)})
 		return
 	}
 	// A program that was embedded may have trapped and gone on.
@@ -438,9 +482,35 @@ func (r *replay) exited(ev *format.Event, now *Result) {
 	r.cur.next()
 }
 
-// checkContext ends the guest if the context is done.
+// differentEnd compares how the guest ended with an event of the same kind.
+func differentEnd(ev *format.Event, now *Result) *call.Difference {
+	if ev.Kind == format.KindExit {
+		if code := uint32(ev.Value); code != now.ExitCode {
+			return &call.Difference{Name: "exit code", Recorded: fmt.Sprint(code), Now: fmt.Sprint(now.ExitCode)}
+		}
+		return nil
+	}
+	if m := parseTrap(ev.Input).Message; m != now.Trap.Message {
+		return &call.Difference{Name: "trap", Recorded: fmt.Sprintf("%q", m), Now: fmt.Sprintf("%q", now.Trap.Message)}
+	}
+	return nil
+}
+
+// hashText is a memory's hash, for people.
+func hashText(hash uint64, ok bool) string {
+	if !ok {
+		return "none"
+	}
+	return fmt.Sprintf("%016x", hash)
+}
+
+// checkContext ends the guest if the context is done, or if it has caught what
+// should have ended it.
 func (r *replay) checkContext(ctx context.Context) {
-	if r.stop.Load() {
+	switch {
+	case r.err != nil:
+		panic(errStopped)
+	case r.stop.Load():
 		r.fail(context.Cause(ctx))
 	}
 }

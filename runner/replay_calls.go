@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"reflect"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -15,7 +16,7 @@ import (
 
 // host returns the function that takes the place of a recorded one.
 func (r *replay) host(fn *function) api.GoModuleFunc {
-	if fn.clock && r.same && len(fn.Params) == 3 {
+	if preview, _ := call.Lookup(fn.Module, fn.Name); fn.clock && r.same && reflect.DeepEqual(fn.Function, preview) {
 		return r.clockTimeGet(fn, r.call(fn))
 	}
 	return r.call(fn)
@@ -76,13 +77,16 @@ func (r *replay) push() *frame {
 	return r.frames[r.depth-1]
 }
 
+// named are the columns that say which function a call is of.
+const named = format.HasModule | format.HasFunction
+
 // recorded goes to the event of this call. On the way it does what the host
 // did to the guest during the call.
 func (r *replay) recorded(ctx context.Context, fn *function, fr *frame) *format.Event {
 	for r.cur.more() {
 		ev := r.cur.event()
 		switch {
-		case ev.Kind == format.KindCall && ev.Module == fn.module && ev.Function == fn.name:
+		case ev.Kind == format.KindCall && ev.Module == fn.module && ev.Function == fn.name && ev.Has&named == named:
 			return ev
 		case ev.Kind == format.KindStart && r.instance != nil:
 			r.export(ctx, ev)
@@ -125,7 +129,7 @@ func (r *replay) give(fn *function, ev *format.Event, fr *frame, mem []byte, sta
 	if fn.Errno {
 		stack[0] = uint64(uint32(ev.Errno))
 	} else if len(fn.Result) > 0 {
-		stack[0] = uint64(ev.Value)
+		stack[0] = mask(uint64(ev.Value), fn.result)
 	}
 	r.show(fn, ev, fr, mem)
 	if !r.same {
@@ -183,7 +187,7 @@ func (r *replay) show(fn *function, ev *format.Event, fr *frame, mem []byte) {
 func (r *replay) output(w io.Writer, fn *function, ev *format.Event, fr *frame, mem []byte) {
 	all := format.Header{TextLimit: -1}
 	fr.views, _, _ = call.InputViews(fr.views[:0], fn.Function, &all, mem, fr.ev.P[:len(fn.Params)])
-	left := ev.Value
+	left := max(0, ev.Value)
 	for _, v := range fr.views {
 		v = v[:min(int64(len(v)), left)]
 		left -= int64(len(v))

@@ -103,13 +103,13 @@ func TestDivergence(t *testing.T) {
 				e.Hash++
 			}
 			return true
-		}, "different memory at the end"},
+		}, ": memory: recorded "},
 		{"exit code", func(e *format.Event) bool {
 			if e.Kind == format.KindExit {
 				e.Value = 7
 			}
 			return true
-		}, "different end"},
+		}, ": exit code: recorded 7, now 0"},
 		{"trap", func(e *format.Event) bool {
 			if e.Kind == format.KindExit {
 				e.Kind, e.Value, e.Input = format.KindTrap, ExitCodeTrap, []byte("unreachable\n")
@@ -274,7 +274,7 @@ func TestUntil(t *testing.T) {
 	if err != nil || result.End != EndUntil || result.Events != at || stdout != "" {
 		t.Errorf("until %d: %+v, stdout %q, %v", at, result, stdout, err)
 	}
-	if stack := strings.Join(result.Stack, "\n"); !strings.Contains(stack, "fd_read(") || !strings.Contains(stack, ".sum_stdin(") {
+	if stack := strings.Join(result.Stack, "\n"); !strings.Contains(stack, "fd_read(") || !strings.Contains(stack, "sum_stdin(") {
 		t.Errorf("stack:\n%s", stack)
 	}
 	if memory.Len() == 0 || xxh3.Hash(memory.Bytes()) != result.MemoryHash {
@@ -327,6 +327,62 @@ func TestTimeoutInCall(t *testing.T) {
 	if rec.result.End != EndTimeout || rec.result.Events != 1 {
 		t.Errorf("%+v, want a timeout without the call", rec.result)
 	}
+}
+
+// cancels cancels a context when it is written to.
+type cancels struct{ cancel context.CancelFunc }
+
+func (c cancels) Write(p []byte) (int, error) {
+	c.cancel()
+	time.Sleep(10 * time.Millisecond) // until the recorder has been told
+	return len(p), nil
+}
+
+// A call during which the program is interrupted has happened if it succeeds.
+func TestCancelInCall(t *testing.T) {
+	write := callDrop(0, 1, 0, 1, 64)
+	m := program([]wasmFunc{preview1("fd_write", "iiii")}, map[uint32]string{0: le32(100, 3), 100: "abc"}, write, write)
+	ctx, cancel := context.WithCancel(t.Context())
+	path := filepath.Join(t.TempDir(), "test.arrow")
+	result, err := Record(ctx, m, Config{CacheDir: NoCache, Stdout: cancels{cancel}}, createAt(path))
+	if err != nil || result.End != EndCancelled || len(calls(t, path, "fd_write")) != 1 {
+		t.Fatalf("%+v, %v, want one call", result, err)
+	}
+	result, stdout, _, err := replayed(t, path, ReplayConfig{})
+	if err != nil || result.End != EndCut || stdout != "abc" {
+		t.Errorf("replay %+v, %v, stdout %q, want what was written", result, err, stdout)
+	}
+}
+
+// A program without memory may make calls that need none.
+func TestNoMemory(t *testing.T) {
+	m := wasmModule{noMemory: true, imports: []wasmFunc{preview1("sched_yield", "")},
+		funcs: []wasmFunc{{name: "_start", body: callDrop(0)}}}.module()
+	if result := verify(t, record(t, m, Config{}), ReplayConfig{}); result.HasMemory || result.Events != 4 {
+		t.Errorf("%+v, want 4 events and no memory", result)
+	}
+}
+
+// What ends a recording is said once.
+func TestWriterFails(t *testing.T) {
+	loop := cat([]byte{0x03, 0x40}, callDrop(0, 0, 4096), []byte{0x0c, 0, 0x0b})
+	m := program([]wasmFunc{preview1("random_get", "ii")}, nil, loop)
+	_, err := Record(t.Context(), m, Config{CacheDir: NoCache}, func(o writer.Options) (*writer.Writer, error) {
+		return writer.New(&short{left: 1 << 20}, o)
+	})
+	if !errors.Is(err, os.ErrClosed) || strings.Count(err.Error(), os.ErrClosed.Error()) != 1 {
+		t.Errorf("%v, want %v once", err, os.ErrClosed)
+	}
+}
+
+// short takes so many bytes.
+type short struct{ left int }
+
+func (s *short) Write(p []byte) (int, error) {
+	if s.left -= len(p); s.left < 0 {
+		return 0, os.ErrClosed
+	}
+	return len(p), nil
 }
 
 func TestCancel(t *testing.T) {

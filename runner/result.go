@@ -91,7 +91,8 @@ func newTrap(err error) *Trap {
 	t := &Trap{Message: strings.TrimSuffix(strings.TrimSuffix(message, "\n"), hostMarker)}
 	if stack != "" {
 		for line := range strings.SplitSeq(stack, "\n") {
-			t.Stack = append(t.Stack, strings.TrimPrefix(line, "\t"))
+			// The guest's instance has no name to stand before the dot.
+			t.Stack = append(t.Stack, strings.TrimPrefix(strings.TrimPrefix(line, "\t"), "."))
 		}
 	}
 	return t

@@ -21,16 +21,24 @@ type wasmModule struct {
 	funcs   []wasmFunc // numbered after the imports
 	start   int        // number of the start function, 0 for none: imports come first
 	data    map[uint32]string
+
+	noMemory bool
 }
 
-// bytes assembles the module. It has two pages of memory, exported as "memory".
+// bytes assembles the module. It has two pages of memory, exported as "memory",
+// unless it is to have none.
 func (m wasmModule) bytes() []byte {
 	var types, imports, funcs, exports, code, data [][]byte
 	for i, f := range m.imports {
 		types = append(types, funcType(f))
 		imports = append(imports, cat(str(f.module), str(f.name), []byte{0}, uleb(i)))
 	}
-	exports = append(exports, cat(str("memory"), []byte{2, 0}))
+	memories := [][]byte{{0, 2}}
+	if m.noMemory {
+		memories = nil
+	} else {
+		exports = append(exports, cat(str("memory"), []byte{2, 0}))
+	}
 	for i, f := range m.funcs {
 		types = append(types, funcType(f))
 		n := len(m.imports) + i
@@ -46,7 +54,7 @@ func (m wasmModule) bytes() []byte {
 	for _, s := range []struct {
 		id    byte
 		items [][]byte
-	}{{1, types}, {2, imports}, {3, funcs}, {5, [][]byte{{0, 2}}}, {7, exports}, {8, nil}, {10, code}, {11, data}} {
+	}{{1, types}, {2, imports}, {3, funcs}, {5, memories}, {7, exports}, {8, nil}, {10, code}, {11, data}} {
 		content := cat(uleb(len(s.items)), cat(s.items...))
 		if s.id == 8 {
 			if m.start == 0 {

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
+	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner"
 )
@@ -71,12 +72,23 @@ var exitCodes = []cli.ExitCode{
 	{Code: 143, Meaning: "terminated"},
 }
 
+// textHint is what to do about a text: verify and recover know only frames.
+func textHint(line *convert.LineError) string {
+	if line.Err == format.ErrTruncated {
+		return "tracetool convert --partial makes a trace of what is there"
+	}
+	return ""
+}
+
 // classify says what an error of the libraries means for the exit code, and
 // what to do about it.
 func classify(err error) (code int, hint string) {
+	var line *convert.LineError
 	switch {
 	case errors.Is(err, format.ErrVersion):
 		return codeCorrupt, "a newer version of tracetool reads it"
+	case errors.As(err, &line):
+		return codeCorrupt, textHint(line)
 	case errors.Is(err, format.ErrLimit):
 		return codeCorrupt, "if you trust the file, raise --max-segment"
 	case errors.Is(err, format.ErrNotTrace), errors.Is(err, syscall.EISDIR):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -118,12 +119,16 @@ func memoryPages(size int64) (uint32, error) {
 	return uint32(size / pageSize), nil
 }
 
-// parseDir reads HOST[::GUEST][:ro]. The guest's name is the host's by default.
+// parseDir reads HOST[::GUEST][:ro]. The guest's name is the host's by default,
+// but the current directory is its root: the relative paths of Go programs find
+// nothing in a directory called ".".
 func parseDir(s string) (format.Preopen, error) {
 	rest, readOnly := strings.CutSuffix(s, ":ro")
 	host, guest, named := strings.Cut(rest, "::")
 	if !named {
-		guest = host
+		if guest = host; filepath.Clean(host) == "." {
+			guest = "/"
+		}
 	}
 	if host == "" || guest == "" {
 		return format.Preopen{}, cli.Usagef("--dir: %q: want HOST[::GUEST][:ro]", s)

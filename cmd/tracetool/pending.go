@@ -26,9 +26,18 @@ func createPending(path string, force bool) (*pendingFile, error) {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, err
+		return nil, asPath(err, path)
 	}
 	return &pendingFile{file, path, force}, nil
+}
+
+// asPath names the file that was asked for in an error of its temporary one.
+func asPath(err error, path string) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		e.Path = path
+	}
+	return err
 }
 
 // checkNew fails if the file exists and must not be replaced.

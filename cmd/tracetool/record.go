@@ -273,7 +273,7 @@ func (r *recording) finish(ctx context.Context) error {
 
 // note tells how it went, in one line.
 func (r *recording) note(result *runner.Result) {
-	line := fmt.Sprintf("recorded %s events in %s", ui.Count(result.Events), ui.Duration(result.Duration))
+	line := fmt.Sprintf("recorded %s in %s", plural(result.Events, "event"), ui.Duration(result.Duration))
 	switch result.End {
 	case runner.EndTimeout:
 		line += ", until --timeout passed"

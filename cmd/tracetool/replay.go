@@ -11,6 +11,7 @@ import (
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
+	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/runner"
@@ -62,6 +63,7 @@ type replayVerb struct {
 	end     endFlags
 	module  string
 	until   int64
+	stops   func() bool // --until was given
 	memory  string
 	context int
 	timeout time.Duration
@@ -70,6 +72,7 @@ type replayVerb struct {
 func (v *replayVerb) bind(fs *pflag.FlagSet) {
 	fs.StringVarP(&v.module, "module", "m", "", "run `APP.wasm` instead: decoded values are compared, not addresses or memory")
 	fs.Int64Var(&v.until, "until", 0, "stop before event `N` and print the stack of the program")
+	v.stops = func() bool { return fs.Changed("until") }
 	fs.StringVar(&v.memory, "dump-memory", "", "write the memory of the program, as it is at the end or at --until, to `FILE`")
 	fs.IntVar(&v.context, "context", 5, "show `N` calls before one that differs")
 	v.engine.bind(fs, "engine that executes the program; auto takes the one of the recording")
@@ -87,14 +90,20 @@ func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) er
 }
 
 func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (*runner.Result, error) {
-	if v.until < 0 || v.context < 0 {
-		return nil, cli.Usagef("--until and --context: want 0 or more")
+	if v.until < 0 || v.until == 0 && v.stops() {
+		return nil, cli.Usagef("--until: want 1 or more: event 0 is the start of the program")
+	}
+	if v.context < 0 {
+		return nil, cli.Usagef("--context: want 0 or more")
 	}
 	f, closeTrace, err := v.source.open(ctx, streams, path)
 	if err != nil {
 		return nil, err
 	}
 	defer closeTrace()
+	if err := checkWhole(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	cfg, err := v.config(streams)
 	if err != nil {
 		return nil, err
@@ -113,6 +122,25 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
+}
+
+// checkWhole refuses a trace without some of the events of its recording, which
+// the program would miss. Only traces with numbers of their own are such.
+func checkWhole(f *reader.File) error {
+	if !f.IsEvents() || f.Schema().NumFields() == format.NumColumns {
+		return nil
+	}
+	var want int64
+	for e, err := range f.Events(reader.Query{RawParts: true}) {
+		if err != nil {
+			return err
+		}
+		if e.Seq != want {
+			return fmt.Errorf("event %d of the recording is missing, as in filtered and merged traces: it cannot be replayed", want)
+		}
+		want++
+	}
+	return nil
 }
 
 func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
@@ -154,11 +182,11 @@ func (v *replayVerb) show(streams *cli.IO, f *reader.File, path string, r *runne
 		showStack(streams.Stderr, r.Stack)
 		return
 	case runner.EndCut:
-		streams.Warnf("%s was cut short: it ends after %s events", path, ui.Count(r.Events))
+		streams.Warnf("%s was cut short: it ends after %s", path, plural(r.Events, "event"))
 	case runner.EndTimeout:
-		streams.Warnf("stopped after %s events: --timeout passed", ui.Count(r.Events))
+		streams.Warnf("stopped after %s: --timeout passed", plural(r.Events, "event"))
 	case runner.EndExit, runner.EndTrap:
-		streams.Notef("replayed %s events in %s, as recorded", ui.Count(r.Events), ui.Duration(r.Duration))
+		streams.Notef("replayed %s in %s, as recorded", plural(r.Events, "event"), ui.Duration(r.Duration))
 	}
 	if v.until > 0 {
 		streams.Warnf("event %d was not reached: there are %s", v.until, ui.Count(r.Events))

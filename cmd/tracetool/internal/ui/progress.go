@@ -123,9 +123,11 @@ func (p *Progress) redraw() {
 func (p *Progress) line(now time.Time) string {
 	elapsed := now.Sub(p.start)
 	rate := float64(p.n) / elapsed.Seconds()
-	line := fmt.Sprintf("%s: %s", p.label, p.unit.format(p.n))
+	line := p.label + ": "
 	if p.total > 0 {
-		line += fmt.Sprintf(" of %s (%d%%)", p.unit.format(p.total), min(100, int64(100*float64(p.n)/float64(p.total))))
+		line += fmt.Sprintf("%d%% of %s", min(100, int64(100*float64(p.n)/float64(p.total))), p.unit.format(p.total))
+	} else {
+		line += p.unit.format(p.n)
 	}
 	line += ", " + p.unit.rate(rate)
 	if left := p.total - p.n; left > 0 && rate > 0 {

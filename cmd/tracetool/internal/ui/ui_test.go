@@ -211,8 +211,8 @@ func TestProgress(t *testing.T) {
 		{"piped", false, 400, Events, (*Progress).Done, "convert: 300 events in 3s, 100/s\n"},
 		{"piped and failed", false, 400, Events, (*Progress).Abort, ""},
 		{"terminal", true, 400, Events, (*Progress).Done,
-			"\rconvert: 100 events of 400 events (25%), 100/s, 3s left\x1b[K" +
-				"\rconvert: 300 events of 400 events (75%), 100/s, 1s left\x1b[K" +
+			"\rconvert: 25% of 400 events, 100/s, 3s left\x1b[K" +
+				"\rconvert: 75% of 400 events, 100/s, 1s left\x1b[K" +
 				"\r\x1b[Kconvert: 300 events in 3s, 100/s\n"},
 		{"total unknown", true, 0, BytesUnit, (*Progress).Abort,
 			"\rconvert: 100 B, 100 B/s\x1b[K\rconvert: 300 B, 100 B/s\x1b[K\r\x1b[K"},
