@@ -29,7 +29,7 @@ type guestFlags struct {
 func (g *guestFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&g.env, "env", "e", nil, "set `KEY[=VALUE]` for the guest; a KEY alone takes its value from here")
 	fs.StringArrayVar(&g.envFiles, "env-file", nil, "read lines of KEY=VALUE from `FILE`")
-	fs.StringArrayVarP(&g.dirs, "dir", "d", nil, "give the guest a directory: `HOST[::GUEST][:ro]`")
+	fs.StringArrayVarP(&g.dirs, "dir", "d", nil, "give the guest a directory: `HOST[::GUEST][:ro]`; without GUEST . is its root and others keep their name")
 	fs.StringArrayVar(&g.listen, "listen", nil, "give the guest a listener on the TCP address `HOST:PORT`")
 	fs.StringVar(&g.stdin, "stdin", "", "read stdin of the guest from `FILE` instead of inheriting ours")
 	cli.DurationVarP(fs, &g.timeout, "timeout", "", 0, "stop after `DURATION`; this slows tight loops down")
