@@ -122,7 +122,9 @@ func (r *replay) formatNow(fn *function, ev *format.Event) string {
 	if fn == nil {
 		return r.format(ev)
 	}
-	return string(call.Format(nil, r.header, fn.Module, fn.Name, ev, call.Options{}))
+	shown := *ev
+	shown.Has &^= format.HasDuration // it has not run
+	return string(call.Format(nil, r.header, fn.Module, fn.Name, &shown, call.Options{}))
 }
 
 // before formats the events that precede one.

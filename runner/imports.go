@@ -15,11 +15,16 @@ type Import struct {
 	Module, Name string
 	Kind         string // "function", "table", "memory", "global" or "tag"
 	Signature    string // of a function: "(i32, i64) -> (i32)"
+	Want         string // the signature of the function that there is under that name, if any
 }
 
 func (i Import) String() string {
 	if i.Kind == "function" {
-		return fmt.Sprintf("%s.%s%s", i.Module, i.Name, i.Signature)
+		s := fmt.Sprintf("%s.%s%s", i.Module, i.Name, i.Signature)
+		if i.Want != "" {
+			s += fmt.Sprintf(" (which is %s)", i.Want)
+		}
+		return s
 	}
 	return fmt.Sprintf("%s %s.%s", i.Kind, i.Module, i.Name)
 }
@@ -54,6 +59,22 @@ func signature(def api.FunctionDefinition) string {
 	return s
 }
 
+// described writes the type of a function of a table as signature does.
+func described(fn *format.Function) string {
+	types := func(list []format.Param) string {
+		names := make([]string, len(list))
+		for i, p := range list {
+			names[i] = string(p.Type)
+		}
+		return "(" + strings.Join(names, ", ") + ")"
+	}
+	s := types(fn.Params)
+	if len(fn.Result) > 0 {
+		s += " -> " + types(fn.Result)
+	}
+	return s
+}
+
 // resolve returns the descriptions of the functions that a module imports, each
 // once, or an *ImportError.
 func resolve(m *Module, compiled wazero.CompiledModule, find func(module, name string) *format.Function) ([]*format.Function, error) {
@@ -66,10 +87,14 @@ func resolve(m *Module, compiled wazero.CompiledModule, find func(module, name s
 			continue
 		}
 		seen[[2]string{module, name}] = true
-		if fn := find(module, name); fn != nil && matches(fn, def) {
+		fn := find(module, name)
+		switch {
+		case fn != nil && matches(fn, def):
 			found = append(found, fn)
-		} else {
-			missing = append(missing, Import{module, name, "function", signature(def)})
+		case fn != nil:
+			missing = append(missing, Import{module, name, "function", signature(def), described(fn)})
+		default:
+			missing = append(missing, Import{Module: module, Name: name, Kind: "function", Signature: signature(def)})
 		}
 	}
 	missing = append(missing, otherImports(m.Bytes)...)

@@ -55,7 +55,7 @@ func TestRefused(t *testing.T) {
 		{"component", Module{Name: "c.wasm", Bytes: []byte("\x00asm\x0d\x00\x01\x00")}, Config{}, ErrComponent.Error()},
 		{"damaged", Module{Name: "d.wasm", Bytes: hello.Bytes[:500]}, Config{}, "d.wasm: "},
 		{"imports", program([]wasmFunc{oldWASI, wrong, other}, nil), Config{},
-			"test.wasm: unknown imports: wasi_unstable.fd_close(i32) -> (i32), wasi_snapshot_preview1.fd_close(i64), env.f(i32, f64)"},
+			"test.wasm: unknown imports: wasi_unstable.fd_close(i32) -> (i32), wasi_snapshot_preview1.fd_close(i64) (which is (i32) -> (i32)), env.f(i32, f64)"},
 		{"no memory", wasmModule{noMemory: true, imports: []wasmFunc{preview1("sched_yield", ""), preview1("fd_write", "iiii")}}.module(), Config{},
 			"test.wasm: imports wasi_snapshot_preview1.fd_write, which works on memory, and has none"},
 		{"no start", wasmModule{funcs: []wasmFunc{{name: "f"}}}.module(), Config{}, "neither _start nor _initialize"},

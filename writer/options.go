@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -131,10 +132,10 @@ func toolVersion() string {
 	}
 	for _, m := range append(info.Deps, &info.Main) {
 		if m.Path == path && m.Version != "" {
-			return m.Version
+			return strings.Trim(m.Version, "()") // "(devel)" in a checkout
 		}
 	}
-	return "(devel)"
+	return "devel"
 }
 
 // schema returns the schema of a new trace, with the header in its metadata.
