@@ -243,7 +243,7 @@ func (s *session) instantiateHost(ctx context.Context) error {
 	for i, fn := range s.imports {
 		host, ok := s.system.Function(fn.Name)
 		if !ok {
-			return fmt.Errorf("%s.%s: not implemented", fn.Module, fn.Name)
+			return fmt.Errorf("%s.%s is in the table of calls, but the host has no such function", fn.Module, fn.Name)
 		}
 		if s.rec != nil {
 			host = s.rec.wrap(newFunction(fn, 0, int16(i)), host)
