@@ -83,7 +83,7 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
-	o := &outcome{Command: "replay", Module: v.module, Trace: args[0]}
+	o := &outcome{Command: "replay", Module: v.module, Trace: nameOf(args[0])}
 	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
 		return v.replay(ctx, streams, args[0])
 	})
@@ -102,7 +102,7 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 	}
 	defer closeTrace()
 	if err := checkWhole(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", nameOf(path), err)
 	}
 	cfg, err := v.config(streams)
 	if err != nil {
@@ -117,7 +117,7 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		cfg.DumpMemory = dump
 	}
 	result, err := runner.Replay(ctx, f, cfg)
-	v.show(streams, f, path, result, err)
+	v.show(streams, f, nameOf(path), result, err)
 	if result != nil {
 		err = errors.Join(err, dump.commit())
 	}
