@@ -22,7 +22,7 @@ import (
 // A context that is done stops the guest at its next call; with Config.Timeout
 // set it stops anywhere.
 func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(true))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func joinErrors(err, closing error) error {
 
 // Run runs a program without recording it.
 func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(false))
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ type session struct {
 }
 
 // newSession does everything that can fail because of what the user gave.
-func newSession(ctx context.Context, m *Module, cfg *Config) (*session, error) {
-	s := &session{module: m, cfg: cfg, clock: newClock()}
+func newSession(ctx context.Context, m *Module, cfg *Config, c *clock) (*session, error) {
+	s := &session{module: m, cfg: cfg, clock: c}
 	s.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
 		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
 	if s.options.pages == 0 {
