@@ -12,8 +12,9 @@ import (
 type cursor struct {
 	f       *reader.File
 	task    int32
-	limit   int64  // number of the first event that is not replayed, -1 for none
-	onLast  func() // is called when the last event has been left behind; may be nil
+	limit   int64                                // number of the first event that is not replayed, -1 for none
+	onLast  func()                               // is called when the last event has been left behind; may be nil
+	observe func(number int64, ev *format.Event) // is called with each that has been; may be nil
 	batch   *reader.Batch
 	segment int // to be loaded next
 	row     int // in batch
@@ -87,7 +88,7 @@ func (c *cursor) load() bool {
 	if c.onLast != nil {
 		c.fast = max(0, c.lastRow())
 	}
-	if b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
+	if c.observe != nil || b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
 		c.fast = 0
 	}
 	return true
@@ -134,6 +135,9 @@ func (c *cursor) event() *format.Event {
 
 // next leaves the row behind.
 func (c *cursor) next() {
+	if c.observe != nil {
+		c.observe(c.number(), c.event())
+	}
 	c.row++
 	c.count++
 	if c.input != nil || c.output != nil {

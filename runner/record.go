@@ -57,6 +57,10 @@ func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer s.close()
+	if cfg.Observe != nil {
+		s.rec = &recorder{observe: cfg.Observe, clock: s.clock}
+		s.rec.header, s.rec.names = s.describe()
+	}
 	return s.run(ctx)
 }
 
@@ -148,6 +152,17 @@ func (s *session) close() {
 
 // startRecording creates the trace and attaches the module.
 func (s *session) startRecording(create CreateFunc) error {
+	header, names := s.describe()
+	w, err := names.create(create, header, s.module)
+	if err != nil {
+		return err
+	}
+	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, names: names}
+	return nil
+}
+
+// describe returns the header of the run's trace, and the names in it.
+func (s *session) describe() (*format.Header, *dictionaries) {
 	header := &format.Header{
 		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.TextLimit,
 		Program: s.program(), Host: s.options.host(s.engine.kind),
@@ -160,12 +175,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	for _, c := range s.calls {
 		d.export(c.Export)
 	}
-	w, err := d.create(create, header, s.module)
-	if err != nil {
-		return err
-	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d}
-	return nil
+	return header, d
 }
 
 func (s *session) program() *format.Program {

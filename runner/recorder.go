@@ -15,12 +15,14 @@ import (
 // of its own and looks at the memory once, because preview1 never calls back
 // into the guest.
 type recorder struct {
-	w      *writer.Writer
-	header *format.Header
-	clock  *clock
-	memory memoryCache
-	names  *dictionaries
-	export format.Event // of the export that is running
+	w       *writer.Writer // nil: the run is only observed
+	observe Observer       // nil: nobody looks
+	count   int64          // of events, if it is only observed
+	header  *format.Header
+	clock   *clock
+	memory  memoryCache
+	names   *dictionaries
+	export  format.Event // of the export that is running
 
 	stop  atomic.Bool // the context is done
 	err   error       // why nothing more can be written
@@ -159,17 +161,39 @@ func (r *recorder) check() {
 }
 
 func (r *recorder) append(ev *format.Event) {
-	if err := r.w.Append(ev); err != nil {
+	if err := r.put(ev); err != nil {
 		r.err = err
 		panic(errStopped)
 	}
+}
+
+func (r *recorder) put(ev *format.Event) error {
+	if r.w != nil {
+		if err := r.w.Append(ev); err != nil {
+			return err
+		}
+	}
+	if r.observe != nil {
+		r.show(ev)
+	}
+	return nil
+}
+
+// show tells the observer of an event that was written down.
+func (r *recorder) show(ev *format.Event) {
+	r.count++
+	number := r.count - 1
+	if r.w != nil {
+		number = r.w.Events() - 1
+	}
+	r.observe.call(r.header, r.names.modules, r.names.functions, number, ev)
 }
 
 // started writes the row before a call of an export.
 func (r *recorder) started(c *Invocation) bool {
 	r.export = format.Event{Time: r.clock.Wall()}
 	startEvent(&r.export, r.names.export(c.Export), c.Params, c.params)
-	r.err = r.w.Append(&r.export)
+	r.err = r.put(&r.export)
 	return r.err == nil
 }
 
@@ -178,7 +202,7 @@ func (r *recorder) returned(c *Invocation) bool {
 	r.export.Duration = r.clock.Wall() - r.export.Time
 	r.export.Has |= format.HasDuration
 	exportEvent(&r.export, c.Results, c.results)
-	r.err = r.w.Append(&r.export)
+	r.err = r.put(&r.export)
 	return r.err == nil
 }
 
@@ -189,5 +213,5 @@ func (r *recorder) end(result *Result) error {
 	}
 	ev := format.Event{Time: r.clock.Wall()}
 	endEvent(&ev, result, r.ender)
-	return r.w.Append(&ev)
+	return r.put(&ev)
 }

@@ -29,6 +29,7 @@ type ReplayConfig struct {
 	Until      int64         // stop before the event of this number; 0: go to the end
 	DumpMemory io.Writer     // gets the memory as it is when the replay ends
 	Context    int           // events that a divergence shows before it; 0: 5, negative: none
+	Observe    Observer      // is told of each event when it has been replayed; nil: nobody is
 }
 
 // Replay runs the program of a trace again, with the trace as its host. The
@@ -244,6 +245,7 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	tasks, done := []int32{0}, map[int32]bool{0: true}
 	for len(tasks) > 0 && r.err == nil {
 		r.cur = newCursor(r.f, tasks[0], limit)
+		r.cur.observe = r.observer()
 		r.result.End = EndCut
 		r.task(ctx)
 		if errors.Is(r.err, errLast) {
@@ -261,6 +263,17 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	}
 	r.result.Duration = time.Since(began)
 	return r.finish()
+}
+
+// observer is what the cursor calls with each event that it leaves behind.
+func (r *replay) observer() func(number int64, ev *format.Event) {
+	if r.cfg.Observe == nil {
+		return nil
+	}
+	modules, functions := r.f.Modules(), r.f.Functions()
+	return func(number int64, ev *format.Event) {
+		r.cfg.Observe.call(r.header, modules, functions, number, ev)
+	}
 }
 
 // finish turns why the replay ended into its result.
@@ -522,17 +535,9 @@ func (r *replay) fail(err error) {
 }
 
 func (r *replay) nameOf(ev *format.Event) string {
-	names := r.f.Functions()
-	if ev.Has&format.HasFunction == 0 || int(ev.Function) >= len(names) || ev.Function < 0 {
-		return ""
-	}
-	return names[ev.Function]
+	return nameOf(r.f.Functions(), ev.Function, ev.Has&format.HasFunction != 0)
 }
 
 func (r *replay) moduleOf(ev *format.Event) string {
-	names := r.f.Modules()
-	if ev.Has&format.HasModule == 0 || int(ev.Module) >= len(names) || ev.Module < 0 {
-		return ""
-	}
-	return names[ev.Module]
+	return nameOf(r.f.Modules(), ev.Module, ev.Has&format.HasModule != 0)
 }

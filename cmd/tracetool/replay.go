@@ -60,6 +60,7 @@ A recording that was cut short replays up to its end. "-" reads the trace from s
 type replayVerb struct {
 	source  source
 	engine  engineFlags
+	strace  straceFlag
 	end     endFlags
 	module  string
 	until   int64
@@ -77,6 +78,7 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&v.context, "context", 5, "show `N` calls before one that differs")
 	v.engine.bind(fs, "engine that executes the program; auto takes the one of the recording")
 	cli.DurationVarP(fs, &v.timeout, "timeout", "", 0, "stop after `DURATION`")
+	v.strace.bind(fs)
 	v.source.bind(fs)
 	v.end.bind(fs)
 	cli.CompleteFlag(fs, "module", cli.Files(".wasm"))
@@ -147,7 +149,7 @@ func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
 	cfg := runner.ReplayConfig{
 		Stdout: streams.Stdout, Stderr: streams.Stderr,
 		Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(),
-		Timeout: v.timeout, Until: v.until, Context: v.context,
+		Timeout: v.timeout, Until: v.until, Context: v.context, Observe: v.strace.observer(streams),
 	}
 	if v.context == 0 {
 		cfg.Context = -1
