@@ -45,7 +45,8 @@ type Config struct {
 	Timeout     time.Duration // 0: none. Setting it slows tight loops down.
 	CacheDir    string        // of compiled modules; empty: DefaultCacheDir, NoCache: none
 
-	Observe Observer // is told of each event as it happens; nil: nobody is
+	Chaos   format.Chaos // faults injected into host calls, see wasi.Chaos
+	Observe Observer     // is told of each event as it happens; nil: nobody is
 
 	// For Record only.
 	TextLimit int64  // bytes kept of a write elsewhere than to stdout and stderr; 0: 1024, -1: all

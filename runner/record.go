@@ -121,6 +121,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	s.system, err = wasi.New(wasi.Config{
 		Args: s.cfg.args(s.module), Env: s.cfg.Env, Dirs: dirs(s.cfg.Dirs), Listeners: s.listeners,
 		Stdin: s.cfg.Stdin, Stdout: s.cfg.Stdout, Stderr: s.cfg.Stderr, Clock: s.clock,
+		Chaos: wasi.Chaos(s.cfg.Chaos),
 	})
 	return err
 }
@@ -185,6 +186,9 @@ func (s *session) program() *format.Program {
 	}
 	for _, l := range s.listeners {
 		p.Listen = append(p.Listen, l.Addr().String())
+	}
+	if s.cfg.Chaos.Ratio > 0 {
+		p.Chaos = &s.cfg.Chaos
 	}
 	return p
 }

@@ -37,7 +37,7 @@ func (r *recorder) wrap(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 		return r.procExit(fn)
 	case fn.Name == "proc_raise":
 		return r.procRaise(fn, host)
-	case fn.Name == "clock_time_get":
+	case fn.Name == "clock_time_get" && r.header.Program.Chaos == nil:
 		return r.clockTimeGet(fn, r.untimed(fn, host))
 	case fn.Untimed:
 		return r.untimed(fn, host)
@@ -84,7 +84,7 @@ const errnoFault = 21
 
 // clockTimeGet serves the realtime and the monotonic clock from the event's own
 // reading, so that one reading does and Value is null. Other clocks are the
-// host's.
+// host's, as are all where chaos lets them drift.
 func (r *recorder) clockTimeGet(fn *function, other api.GoModuleFunc) api.GoModuleFunc {
 	ev := &format.Event{Kind: format.KindCall, Module: fn.module, Function: fn.name}
 	has := fn.has | format.HasErrno

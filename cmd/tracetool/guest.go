@@ -25,6 +25,7 @@ type guestFlags struct {
 	maxMemory                           int64
 	engine                              engineFlags
 	strace                              straceFlag
+	chaos                               chaosFlags
 }
 
 func (g *guestFlags) bind(fs *pflag.FlagSet) {
@@ -39,6 +40,7 @@ func (g *guestFlags) bind(fs *pflag.FlagSet) {
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
 	g.strace.bind(fs)
+	g.chaos.bind(fs)
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
 	cli.CompleteFlag(fs, "env-file", cli.AnyFile())
 }
@@ -87,6 +89,9 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Observe: g.strace.observer(streams),
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
+		return cfg, nil, err
+	}
+	if cfg.Chaos, err = g.chaos.chaos(streams); err != nil {
 		return cfg, nil, err
 	}
 	for _, d := range g.dirs {
