@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/reader"
@@ -23,13 +24,14 @@ type ReplayConfig struct {
 	// trace does not embed. Unless it is the recorded one, decoded values are
 	// compared and neither addresses nor memory.
 	Module     *Module
-	Engine     Engine        // EngineAuto: that of the recording
-	CacheDir   string        // as in Config
-	Timeout    time.Duration // 0: none
-	Until      int64         // stop before the event of this number; 0: go to the end
-	DumpMemory io.Writer     // gets the memory as it is when the replay ends
-	Context    int           // events that a divergence shows before it; 0: 5, negative: none
-	Observe    Observer      // is told of each event when it has been replayed; nil: nobody is
+	Engine     Engine                               // EngineAuto: that of the recording
+	CacheDir   string                               // as in Config
+	Timeout    time.Duration                        // 0: none
+	Until      int64                                // stop before the event of this number; 0: go to the end
+	DumpMemory io.Writer                            // gets the memory as it is when the replay ends
+	Context    int                                  // events that a divergence shows before it; 0: 5, negative: none
+	Listeners  experimental.FunctionListenerFactory // told of calls of functions, which slows them down; nil: none are
+	Observe    Observer                             // is told of each event when it has been replayed; nil: nobody is
 }
 
 // Replay runs the program of a trace again, with the trace as its host. The
@@ -37,6 +39,9 @@ type ReplayConfig struct {
 // also then. A recording that was cut short replays as far as it goes, with
 // EndCut.
 func Replay(ctx context.Context, f *reader.File, cfg ReplayConfig) (*Result, error) {
+	if cfg.Listeners != nil {
+		ctx = experimental.WithFunctionListenerFactory(ctx, cfg.Listeners)
+	}
 	r, err := newReplay(ctx, f, &cfg)
 	if errors.As(err, new(*DivergenceError)) {
 		return &Result{End: EndDiverged}, err
