@@ -36,11 +36,10 @@ type lineEntry struct {
 
 // inlined is a call that was inlined into a range of addresses.
 type inlined struct {
-	from, to uint64
-	name     string
-	file     string // of the call
-	line     int
-	depth    int
+	from, to     uint64
+	name, system string
+	file         string // of the call
+	line         int
 }
 
 type start struct {
@@ -71,11 +70,13 @@ func newDWARF(s sections) (d *dwarfLines) {
 		}
 	}
 	d = &dwarfLines{data: data}
+	at := dwarf.Offset(0)
 	for r := data.Reader(); ; r.SkipChildren() {
 		e, err := r.Next()
-		if err != nil || e == nil {
+		if err != nil || e == nil || e.Offset < at { // a sibling may be said to be anywhere
 			return d
 		}
+		at = e.Offset + 1
 		if e.Tag == dwarf.TagCompileUnit {
 			d.units = append(d.units, &unit{entry: e, ranges: d.ranges(e)})
 		}
@@ -114,7 +115,7 @@ func (u *unit) frames(outer frame, address, entry uint64) []frame {
 	var list []frame
 	for _, i := range u.inlined {
 		if i.from <= address && address < i.to {
-			list = append(list, frame{name: i.name, file: i.file, line: i.line})
+			list = append(list, frame{name: i.name, system: i.system, file: i.file, line: i.line})
 		}
 	}
 	// Each has the line of its call: its own place is that of the next inner.
@@ -123,7 +124,7 @@ func (u *unit) frames(outer frame, address, entry uint64) []frame {
 	frames := []frame{outer}
 	for _, in := range list {
 		last := &frames[len(frames)-1]
-		place := frame{name: in.name, system: in.name, file: last.file, line: last.line}
+		place := frame{name: in.name, system: in.system, file: last.file, line: last.line}
 		last.file, last.line = in.file, in.line
 		frames = append(frames, place)
 	}
@@ -176,7 +177,7 @@ func (u *unit) load(d *dwarfLines) {
 			depth--
 			continue
 		}
-		u.add(d, e, depth)
+		u.add(d, e)
 		if e.Children {
 			depth++
 		}
@@ -232,7 +233,7 @@ func dropSequences(lines []lineEntry) []lineEntry {
 }
 
 // add takes down a function or an inlined call.
-func (u *unit) add(d *dwarfLines, e *dwarf.Entry, depth int) {
+func (u *unit) add(d *dwarfLines, e *dwarf.Entry) {
 	switch e.Tag {
 	case dwarf.TagSubprogram:
 		line, _ := d.attribute(e, dwarf.AttrDeclLine).(int64)
@@ -240,7 +241,8 @@ func (u *unit) add(d *dwarfLines, e *dwarf.Entry, depth int) {
 			u.starts = append(u.starts, start{r[0], r[1], int(line)})
 		}
 	case dwarf.TagInlinedSubroutine:
-		i := inlined{name: d.nameOf(e), depth: depth}
+		var i inlined
+		i.name, i.system = d.names(e)
 		line, _ := e.Val(dwarf.AttrCallLine).(int64)
 		i.line = int(line)
 		if n, ok := e.Val(dwarf.AttrCallFile).(int64); ok && n >= 0 && n < int64(len(u.files)) && u.files[n] != nil {
@@ -279,14 +281,14 @@ func (d *dwarfLines) attribute(e *dwarf.Entry, attr dwarf.Attr) any {
 	return nil
 }
 
-// nameOf returns what an inlined function is called: its linkage name tells
-// the module that it is of as well.
-func (d *dwarfLines) nameOf(e *dwarf.Entry) string {
-	if name, ok := d.attribute(e, dwarf.AttrLinkageName).(string); ok && name != "" {
-		return demangled(name)
+// names returns what an inlined function is called, and its name in the
+// module, which tells more where there is one.
+func (d *dwarfLines) names(e *dwarf.Entry) (name, system string) {
+	if system, ok := d.attribute(e, dwarf.AttrLinkageName).(string); ok && system != "" {
+		return demangled(system), system
 	}
 	if name, ok := d.attribute(e, dwarf.AttrName).(string); ok && name != "" {
-		return name
+		return name, name
 	}
-	return "inlined"
+	return "inlined", "inlined"
 }

@@ -78,7 +78,7 @@ func readGo(data []byte) *goTable {
 	for i := range n {
 		entry := g.u32(g.funcs + 8*i)
 		f := goFunction{number: (entry - less) >> shift, at: g.funcs + uint64(g.u32(g.funcs+8*i+4))}
-		if f.at+goRecord > uint64(len(data)) || i > 0 && f.number <= g.functions[i-1].number || g.u32(f.at) != entry {
+		if f.at+goRecord > uint64(len(data)) || f.number >= maxFunctions || i > 0 && f.number <= g.functions[i-1].number || g.u32(f.at) != entry {
 			return nil
 		}
 		g.values(g.u32(f.at+16), func(v int32, _ uint64) bool { f.size = max(f.size, uint64(max(v, 0))); return true })

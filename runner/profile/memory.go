@@ -94,7 +94,7 @@ func (a *allocations) NewFunctionListener(def functionDefinition) experimental.F
 		return nil
 	}
 	spec, ok := allocatorOf(a.program.nameOf(n), def)
-	if !ok {
+	if !ok || !a.program.memory {
 		return nil
 	}
 	a.found, a.tracked = true, a.tracked || !spec.golang
@@ -207,7 +207,11 @@ type growth struct {
 
 // NewFunctionListener implements experimental.FunctionListenerFactory.
 func (g *growth) NewFunctionListener(def functionDefinition) experimental.FunctionListener {
-	return &growing{g, g.program.define(def)}
+	n := g.program.define(def)
+	if !g.program.memory {
+		return nil
+	}
+	return &growing{g, n}
 }
 
 type growing struct {

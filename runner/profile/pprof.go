@@ -34,6 +34,9 @@ func newBuilder(p *program, types ...*profile.ValueType) *builder {
 func (b *builder) build(samples map[string]*sample) *profile.Profile {
 	for _, key := range slices.Sorted(maps.Keys(samples)) {
 		s := samples[key]
+		if s.values == [len(s.values)]int64{} {
+			continue // an allocation that failed
+		}
 		out := &profile.Sample{Value: slices.Clone(s.values[:len(b.p.SampleType)])}
 		for _, l := range s.stack {
 			out.Location = append(out.Location, b.location(l))

@@ -42,6 +42,7 @@ type program struct {
 	bodies    []uint64             // offsets in the code section, of all that are not imported
 	imported  uint32               // functions that the module imports
 	defined   bool                 // imported is known
+	memory    bool                 // there is one
 	dwarf     *dwarfLines          // nil: no lines
 	golang    *goTable             // nil: not a program of Go, or not seen yet
 }
@@ -65,12 +66,19 @@ func newProgram(f *reader.File, cfg *runner.ReplayConfig) (*program, error) {
 		}
 		m = &runner.Module{Name: h.Program.Name, Bytes: data}
 	}
-	p := &program{name: m.Name, imports: map[[2]string]uint32{}}
-	sections := readSections(m.Bytes)
-	p.dwarf = newDWARF(sections)
+	return readProgram(m.Name, m.Bytes), nil
+}
+
+// readProgram never fails: what cannot be read is not known.
+func readProgram(name string, module []byte) *program {
+	sections := readSections(module)
+	n, _ := binary.Uvarint(sections.memory)
+	p := &program{
+		name: name, imports: map[[2]string]uint32{}, memory: n > 0,
+		dwarf: newDWARF(sections), golang: findGo(initialMemory(sections.data)),
+	}
 	p.codes(sections)
-	p.golang = findGo(initialMemory(sections.data))
-	return p, nil
+	return p
 }
 
 // codes takes down where the code of each function is.
@@ -184,6 +192,7 @@ const maxName = 12
 
 // sections are those of a module that a profiler looks at.
 type sections struct {
+	memory []byte
 	code   []byte
 	data   []byte
 	custom map[string][]byte
@@ -192,7 +201,7 @@ type sections struct {
 // readSections never fails: the engine has found the module to be valid, or
 // will find that it is not.
 func readSections(module []byte) sections {
-	const code, data = 10, 11
+	const memory, code, data = 5, 10, 11
 	s := sections{custom: map[string][]byte{}}
 	in := module[min(8, len(module)):]
 	for len(in) > 0 {
@@ -203,6 +212,8 @@ func readSections(module []byte) sections {
 		case 0:
 			name, data := prefixed(content)
 			s.custom[string(name)] = data
+		case memory:
+			s.memory = content
 		case code:
 			s.code = content
 		case data:
