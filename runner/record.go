@@ -58,7 +58,7 @@ func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
 	}
 	defer s.close()
 	if cfg.Observe != nil {
-		s.rec = &recorder{observe: cfg.Observe, clock: s.clock}
+		s.rec = &recorder{observe: cfg.Observe, clock: s.clock, gate: &s.gate}
 		s.rec.header, s.rec.names = s.describe()
 	}
 	return s.run(ctx)
@@ -76,6 +76,7 @@ type session struct {
 	listeners []net.Listener
 	system    *wasi.System
 	clock     *clock
+	gate      gate
 	rec       *recorder // nil unless it is recorded
 	instance  api.Module
 }
@@ -158,7 +159,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	if err != nil {
 		return err
 	}
-	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, names: names}
+	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, gate: &s.gate, names: names}
 	return nil
 }
 
@@ -200,8 +201,11 @@ func (s *session) run(ctx context.Context) (*Result, error) {
 		defer cancel()
 		ctx = timed
 	}
+	defer s.gate.stopWith(ctx)()
+	if s.cfg.Exclusive {
+		defer s.gate.collectAtCalls()()
+	}
 	if s.rec != nil {
-		defer context.AfterFunc(ctx, func() { s.rec.stop.Store(true) })()
 		// A fault on the mapped open segment, as of a full disk, is an error.
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	}
@@ -261,6 +265,8 @@ func (s *session) instantiateHost(ctx context.Context) error {
 		}
 		if s.rec != nil {
 			host = s.rec.wrap(newFunction(fn, 0, int16(i)), host)
+		} else {
+			host = s.gated(host)
 		}
 		builder.NewFunctionBuilder().
 			WithGoModuleFunction(host, valueTypes(fn.Params), valueTypes(fn.Result)).
@@ -268,4 +274,12 @@ func (s *session) instantiateHost(ctx context.Context) error {
 	}
 	_, err := builder.Instantiate(ctx)
 	return err
+}
+
+// gated is wrap for a guest that is not recorded.
+func (s *session) gated(host api.GoModuleFunc) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		s.gate.pass()
+		host(ctx, mod, stack)
+	}
 }

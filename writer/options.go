@@ -37,8 +37,8 @@ type Options struct {
 	// Compression of segments. Default ipc.Zstd.
 	Compression ipc.Codec
 	// SegmentRows is the number of events after which a segment is sealed.
-	// Default 32 Ki; it grows in very long recordings, and a first one beside
-	// a sidecar is smaller.
+	// Default 32 Ki. Later segments of a long trace are up to four times as
+	// large, of very long ones more; the first one beside a sidecar is smaller.
 	SegmentRows int
 	// SegmentBytes is the number of input or output bytes after which a
 	// segment is sealed, and the most that one row holds. Default 4 MiB, but

@@ -81,7 +81,7 @@ func (v *profileVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	if err := checkWhole(f); err != nil {
 		return fmt.Errorf("%s: %w", nameOf(args[0]), err)
 	}
-	cfg := runner.ReplayConfig{Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(), Timeout: v.timeout}
+	cfg := runner.ReplayConfig{Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(), Timeout: v.timeout, Exclusive: true}
 	if v.module != "" {
 		module, err := runner.Load(v.module)
 		if err != nil {
