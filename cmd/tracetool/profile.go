@@ -23,7 +23,7 @@ var profileCommand = &cli.Command{
 	Group: groupLook,
 	Long: `Replays the trace under a profiler of the program's functions. Without --cpu and --memory the functions that took most time are printed; with them, profiles are written that "go tool pprof" opens, with names, source lines and inlined calls as far as the module tells them. What the program prints is left out.
 
-SELF and TOTAL are time of the replay, sampled --rate times a second. Every call is reported to the profiler, which takes some 100 ns and weighs on small functions that are called often; CALLS is exact. A replay does not wait: HOST is how long the calls to the host took when they were recorded.
+SELF and TOTAL are time of the replay, sampled --rate times a second. Every call is reported to the profiler, which takes some 150 ns and weighs on small functions that are called often; CALLS is exact. A replay does not wait: HOST is how long the calls to the host took when they were recorded.
 
 --memory counts each call of malloc and its like in C, Rust, Go, TinyGo and AssemblyScript, with its stack: all that was allocated and, where the program frees, what was not freed at the end. Of a program without an allocator that has a known name it is where its memory grew.`,
 	Examples: []cli.Example{

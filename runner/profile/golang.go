@@ -69,15 +69,18 @@ func readGo(data []byte) *goTable {
 	if n == 0 || n > maxFunctions || g.funcs > uint64(len(data)) || 8*n > uint64(len(data))-g.funcs {
 		return nil
 	}
-	// Since Go 1.26 the entries are numbers of functions, before they were PCs
-	// from the first function on.
-	shift, less := uint(goShift), uint32(0)
-	if g.u32(g.funcs) == goFirst {
-		shift, less = 0, goFirst
+	// Since Go 1.26 entries are without a place in the function.
+	shift := uint(0)
+	switch g.u32(g.funcs) {
+	case goFirst:
+	case goFirst << goShift:
+		shift = goShift
+	default:
+		return nil
 	}
 	for i := range n {
 		entry := g.u32(g.funcs + 8*i)
-		f := goFunction{number: (entry - less) >> shift, at: g.funcs + uint64(g.u32(g.funcs+8*i+4))}
+		f := goFunction{number: entry>>shift - goFirst, at: g.funcs + uint64(g.u32(g.funcs+8*i+4))}
 		if f.at+goRecord > uint64(len(data)) || f.number >= maxFunctions || i > 0 && f.number <= g.functions[i-1].number || g.u32(f.at) != entry {
 			return nil
 		}

@@ -231,10 +231,12 @@ func (f *growing) Before(_ context.Context, mod module, _ functionDefinition, _ 
 
 func (f *growing) After(_ context.Context, _ module, _ functionDefinition, results []uint64) {
 	f.compare(returning, uint32(first(results)))
-	f.pop()
+	f.pop(f.function)
 }
 
-func (f *growing) Abort(context.Context, module, functionDefinition, error) { f.pop() }
+func (f *growing) Abort(context.Context, module, functionDefinition, error) {
+	f.pop(f.function)
+}
 
 // compare counts what the memory has grown by.
 func (g *growth) compare(m moment, other uint32) {

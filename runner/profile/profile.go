@@ -11,9 +11,9 @@
 // it ends. A ticker sets a mark some times a second, and the first
 // report after a mark is a sample: the time since the last one counts for the
 // stack that has been running. What a function does between two calls is told
-// apart by the call at its end. Reporting costs some 100 ns a call, and more on deep stacks, which
-// weighs on functions that are short and called often; how often each was
-// called is exact and the same in every replay.
+// apart by the call at its end. Reporting costs some 150 ns a call, and more on
+// deep stacks, which weighs on functions that are short and called often; how
+// often each was called is exact and the same in every replay.
 //
 // A replay does not wait for its host. How long the calls took when they were
 // recorded is a column of its own, "host", on the stacks that made them.

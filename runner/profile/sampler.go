@@ -42,9 +42,14 @@ func newStacks(p *program) stacks { return stacks{program: p, samples: map[strin
 
 func (s *stacks) push(function uint32) { s.active = append(s.active, activation{function: function}) }
 
-func (s *stacks) pop() {
-	if n := len(s.active); n > 0 {
-		s.active = s.active[:n-1]
+// pop removes a function that has ended. An exception that is caught ends
+// functions without a report: those are still above it.
+func (s *stacks) pop(function uint32) {
+	for i := len(s.active) - 1; i >= 0; i-- {
+		if s.active[i].function == function {
+			s.active = s.active[:i]
+			return
+		}
 	}
 }
 
@@ -163,7 +168,7 @@ func (f *sampled) After(_ context.Context, _ module, _ functionDefinition, resul
 	if s := f.sampler; s.tick.Load() {
 		s.take(returning, uint32(first(results)))
 	}
-	f.pop()
+	f.pop(f.function)
 }
 
 // first is the result of functions of Go: whether their goroutine is put aside.
@@ -174,7 +179,9 @@ func first(results []uint64) uint64 {
 	return results[0]
 }
 
-func (f *sampled) Abort(context.Context, module, functionDefinition, error) { f.pop() }
+func (f *sampled) Abort(context.Context, module, functionDefinition, error) {
+	f.pop(f.function)
+}
 
 // take counts the time since the last sample for the stack as it is.
 func (s *sampler) take(m moment, other uint32) {
