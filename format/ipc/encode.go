@@ -204,10 +204,19 @@ func (e *Encoder) appendZstd(dst []byte, b Buffer) (out []byte, packed bool) {
 			return out, true
 		}
 	}
-	if b.Bytes && len(b.Data) >= minBytes {
+	if b.Bytes && len(b.Data) >= minBytes && !e.monotonous(dst, b.Data) {
 		return e.bytes.append(dst, b.Data)
 	}
 	return e.zstd.EncodeAll(b.Data, dst), true
+}
+
+// monotonous: data begins with the same line again and again, in which the
+// general encoder finds better matches, and as quickly. It uses the memory
+// behind dst.
+func (e *Encoder) monotonous(dst, data []byte) bool {
+	const sample, ratio = 16 << 10, 16
+	head := data[:min(len(data), sample)]
+	return len(e.zstd.EncodeAll(head, dst))-len(dst) < len(head)/ratio
 }
 
 type sliceWriter struct{ data []byte }
