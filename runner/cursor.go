@@ -12,9 +12,8 @@ import (
 type cursor struct {
 	f       *reader.File
 	task    int32
-	limit   int64                                // number of the first event that is not replayed, -1 for none
-	onLast  func()                               // is called when the last event has been left behind; may be nil
-	observe func(number int64, ev *format.Event) // is called with each that has been; may be nil
+	limit   int64  // number of the first event that is not replayed, -1 for none
+	onLast  func() // is called when the last event has been left behind; may be nil
 	batch   *reader.Batch
 	segment int // to be loaded next
 	row     int // in batch
@@ -26,6 +25,7 @@ type cursor struct {
 	input   []byte // of part rows before the row
 	output  []byte
 	err     error
+	observe func(number int64, ev *format.Event) // is called with each event that was left behind; may be nil
 }
 
 func newCursor(f *reader.File, task int32, limit int64) *cursor {

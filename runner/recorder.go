@@ -160,25 +160,24 @@ func (r *recorder) append(ev *format.Event) {
 }
 
 func (r *recorder) put(ev *format.Event) error {
+	if r.observe == nil {
+		return r.w.Append(ev)
+	}
+	return r.show(ev)
+}
+
+// show is put where somebody looks.
+func (r *recorder) show(ev *format.Event) error {
+	number := r.count
+	r.count++
 	if r.w != nil {
 		if err := r.w.Append(ev); err != nil {
 			return err
 		}
-	}
-	if r.observe != nil {
-		r.show(ev)
-	}
-	return nil
-}
-
-// show tells the observer of an event that was written down.
-func (r *recorder) show(ev *format.Event) {
-	r.count++
-	number := r.count - 1
-	if r.w != nil {
 		number = r.w.Events() - 1
 	}
 	r.observe.call(r.header, r.names.modules, r.names.functions, number, ev)
+	return nil
 }
 
 // started writes the row before a call of an export.

@@ -23,15 +23,17 @@ type ReplayConfig struct {
 	// trace does not embed. Unless it is the recorded one, decoded values are
 	// compared and neither addresses nor memory.
 	Module     *Module
-	Engine     Engine                               // EngineAuto: that of the recording
-	CacheDir   string                               // as in Config
-	Timeout    time.Duration                        // 0: none
-	Until      int64                                // stop before the event of this number; 0: go to the end
-	DumpMemory io.Writer                            // gets the memory as it is when the replay ends
-	Exclusive  bool                                 // as in Config
-	Context    int                                  // events that a divergence shows before it; 0: 5, negative: none
-	Listeners  experimental.FunctionListenerFactory // told of calls of functions, which slows them down; nil: none are
-	Observe    Observer                             // is told of each event when it has been replayed; nil: nobody is
+	Engine     Engine        // EngineAuto: that of the recording
+	CacheDir   string        // as in Config
+	Timeout    time.Duration // 0: none
+	Until      int64         // stop before the event of this number; 0: go to the end
+	DumpMemory io.Writer     // gets the memory as it is when the replay ends
+	Exclusive  bool          // as in Config
+	Context    int           // events that a divergence shows before it; 0: 5, negative: none
+	Observe    Observer      // is told of each event when it has been replayed; nil: nobody is
+	// Listeners are told of the calls of functions, which slows them down. For
+	// profilers.
+	Listeners experimental.FunctionListenerFactory
 }
 
 // Replay runs the program of a trace again, with the trace as its host. The

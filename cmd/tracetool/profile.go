@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -73,14 +72,11 @@ func (v *profileVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	case v.limit < 0:
 		return cli.Usagef("--limit: want 0 or more")
 	}
-	f, closeTrace, err := v.source.open(ctx, streams, args[0])
+	f, closeTrace, err := v.source.openWhole(ctx, streams, args[0])
 	if err != nil {
 		return err
 	}
 	defer closeTrace()
-	if err := checkWhole(f); err != nil {
-		return fmt.Errorf("%s: %w", nameOf(args[0]), err)
-	}
 	cfg := runner.ReplayConfig{Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(), Timeout: v.timeout, Exclusive: true}
 	if v.module != "" {
 		module, err := runner.Load(v.module)

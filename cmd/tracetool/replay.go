@@ -98,14 +98,11 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 	if v.context < 0 {
 		return nil, cli.Usagef("--context: want 0 or more")
 	}
-	f, closeTrace, err := v.source.open(ctx, streams, path)
+	f, closeTrace, err := v.source.openWhole(ctx, streams, path)
 	if err != nil {
 		return nil, err
 	}
 	defer closeTrace()
-	if err := checkWhole(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", nameOf(path), err)
-	}
 	cfg, err := v.config(streams)
 	if err != nil {
 		return nil, err
@@ -124,6 +121,19 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
+}
+
+// openWhole opens a trace that is to be replayed.
+func (s *source) openWhole(ctx context.Context, streams *cli.IO, path string) (*reader.File, func() error, error) {
+	f, closeTrace, err := s.open(ctx, streams, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkWhole(f); err != nil {
+		closeTrace()
+		return nil, nil, fmt.Errorf("%s: %w", nameOf(path), err)
+	}
+	return f, closeTrace, nil
 }
 
 // checkWhole refuses a trace without some of the events of its recording, which

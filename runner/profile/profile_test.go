@@ -19,11 +19,24 @@ import (
 	"github.com/tracetool/tracetool/writer"
 )
 
+// cacheDir keeps what was compiled: every program is replayed several times.
+var cacheDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if cacheDir, err = os.MkdirTemp("", "tracetool-test-*"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(cacheDir)
+	os.Exit(code)
+}
+
 // recorded records a program and opens the trace.
 func recorded(t testing.TB, m runner.Module, cfg runner.Config) *reader.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test"+format.Extension)
-	cfg.CacheDir = runner.NoCache
+	cfg.CacheDir = cacheDir
 	create := func(o writer.Options) (*writer.Writer, error) { return writer.Create(path, o) }
 	if _, err := runner.Record(t.Context(), m, cfg, create); err != nil {
 		t.Fatal(err)
@@ -45,7 +58,7 @@ func example(t testing.TB, path string) runner.Module {
 	return m
 }
 
-var noCache = runner.ReplayConfig{CacheDir: runner.NoCache}
+func replaying() runner.ReplayConfig { return runner.ReplayConfig{CacheDir: cacheDir} }
 
 // written is the profile as pprof reads it.
 func written(t testing.TB, p *ours.Profile) *profile.Profile {
@@ -75,7 +88,7 @@ func cpu(t testing.TB, f *reader.File, cfg runner.ReplayConfig) *ours.Profile {
 
 func memory(t testing.TB, f *reader.File) *profile.Profile {
 	t.Helper()
-	p, _, err := ours.Memory(t.Context(), f, noCache)
+	p, _, err := ours.Memory(t.Context(), f, replaying())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +128,7 @@ func TestHostTimeOfC(t *testing.T) {
 	for _, engine := range []runner.Engine{runner.EngineCompiler, runner.EngineInterpreter} {
 		t.Run(string(engine), func(t *testing.T) {
 			f := recorded(t, example(t, "c-trap/trap.wasm"), runner.Config{Engine: engine, Stdin: strings.NewReader("abc")})
-			p := written(t, cpu(t, f, noCache))
+			p := written(t, cpu(t, f, replaying()))
 			var want int64
 			for e, err := range f.Events(reader.Query{}) {
 				if err != nil {
@@ -160,7 +173,7 @@ func goProgram(t *testing.T, flags ...string) runner.Module {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "goprog.wasm")
 	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, flags...), "./testdata/goprog")...)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -174,12 +187,18 @@ func goProgram(t *testing.T, flags ...string) runner.Module {
 // TestProgramOfGo: goroutines that are put aside keep their stacks, with and
 // without names in the module.
 func TestProgramOfGo(t *testing.T) {
-	for name, flags := range map[string][]string{"names": nil, "stripped": {"-ldflags=-s -w"}} {
+	for name, c := range map[string]struct {
+		flags  []string
+		engine runner.Engine // compiling it takes long under the race detector
+	}{
+		"names":    {nil, runner.EngineCompiler},
+		"stripped": {[]string{"-ldflags=-s -w"}, runner.EngineInterpreter},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := recorded(t, goProgram(t, flags...), runner.Config{})
-			p := cpu(t, f, noCache)
-			if got := p.Calls["main.fib"]; got != 836_100 { // 100 times 8,361
+			f := recorded(t, goProgram(t, c.flags...), runner.Config{Engine: c.engine})
+			p := cpu(t, f, replaying())
+			if got := p.Calls["main.fib"]; got != 75_300 { // 100 times 753
 				t.Errorf("main.fib was called %d times", got)
 			}
 			read := written(t, p)
@@ -214,11 +233,14 @@ func stacksOf(p *profile.Profile) map[string]int64 {
 // TestExamples: programs without names, of Rust, C and Go, have profiles that
 // add up.
 func TestExamples(t *testing.T) {
-	for _, path := range []string{"hello/hello.wasm", "rust-report/report.wasm", "go-files/files.wasm", "c-trap/trap.wasm"} {
+	for path, engine := range map[string]runner.Engine{
+		"hello/hello.wasm": runner.EngineAuto, "rust-report/report.wasm": runner.EngineAuto,
+		"c-trap/trap.wasm": runner.EngineAuto, "go-files/files.wasm": runner.EngineInterpreter,
+	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			f := recorded(t, example(t, path), runner.Config{Args: []string{"ls"}, Stdin: strings.NewReader("a,1\nb,2\n")})
-			p := cpu(t, f, noCache)
+			f := recorded(t, example(t, path), runner.Config{Engine: engine, Args: []string{"ls"}, Stdin: strings.NewReader("a,1\nb,2\n")})
+			p := cpu(t, f, replaying())
 			written(t, p)
 			var self, sampled int64
 			for _, row := range p.Top() {
@@ -241,8 +263,8 @@ func TestExamples(t *testing.T) {
 }
 
 func TestGoExampleHasNames(t *testing.T) {
-	f := recorded(t, example(t, "go-files/files.wasm"), runner.Config{})
-	if p := cpu(t, f, noCache); p.Calls["main.main"] != 1 {
+	f := recorded(t, example(t, "go-files/files.wasm"), runner.Config{Engine: runner.EngineInterpreter})
+	if p := cpu(t, f, replaying()); p.Calls["main.main"] != 1 {
 		t.Errorf("main.main was called %d times", p.Calls["main.main"])
 	}
 	if m := memory(t, f); total(m, 1, "runtime.main") == 0 {
@@ -253,7 +275,7 @@ func TestGoExampleHasNames(t *testing.T) {
 func TestModuleInPlaceOfTheRecorded(t *testing.T) {
 	f := recorded(t, example(t, "hello/hello.wasm"), runner.Config{})
 	other := example(t, "c-trap/trap.wasm")
-	cfg := noCache
+	cfg := replaying()
 	cfg.Module = &other
 	p, result, err := ours.CPU(t.Context(), f, cfg, 0)
 	if err == nil || result.End != runner.EndDiverged || p == nil {

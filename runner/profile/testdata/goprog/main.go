@@ -19,7 +19,7 @@ func allocate(n int) { kept = append(kept, make([]byte, n)) }
 func work(done chan int) {
 	for i := 0; i < 100; i++ {
 		allocate(1000)
-		done <- fib(18) // puts the goroutine aside
+		done <- fib(13) // puts the goroutine aside
 	}
 	close(done)
 }
