@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net/url"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
@@ -49,13 +48,4 @@ func fetch(ctx context.Context, streams *cli.IO, address string) (*remote.File, 
 		streams.Notef("%s: the server answers no range requests: fetched the whole file, %s", file.Name(), ui.Bytes(file.Size()))
 	}
 	return file, nil
-}
-
-// nameOf is what a trace is called where it is shown: without the password
-// that an address may have in it.
-func nameOf(path string) string {
-	if u, err := url.Parse(path); remote.IsURL(path) && err == nil {
-		return u.Redacted()
-	}
-	return path
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner"
 )
 
@@ -26,7 +27,7 @@ var replayCommand = &cli.Command{
 
 Each call is compared with the recorded one. The first that differs ends the replay with a report: the call as recorded and as it is now, the calls before it and the stack of the program. Calls left over at the end and a different final memory are differences too.
 
-A recording that was cut short replays up to its end. "-" reads the trace from stdin.`,
+A recording that was cut short replays up to its end. "-" reads the trace from stdin, an http or https address from a server.`,
 	Examples: []cli.Example{
 		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
 		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
@@ -85,7 +86,7 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
-	o := &outcome{Command: "replay", Module: v.module, Trace: nameOf(args[0])}
+	o := &outcome{Command: "replay", Module: v.module, Trace: remote.Redact(args[0])}
 	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
 		return v.replay(ctx, streams, args[0])
 	})
@@ -116,7 +117,7 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		cfg.DumpMemory = dump
 	}
 	result, err := runner.Replay(ctx, f, cfg)
-	v.show(streams, f, nameOf(path), result, err)
+	v.show(streams, f, remote.Redact(path), result, err)
 	if result != nil {
 		err = errors.Join(err, dump.commit())
 	}
@@ -131,7 +132,7 @@ func (s *source) openWhole(ctx context.Context, streams *cli.IO, path string) (*
 	}
 	if err := checkWhole(f); err != nil {
 		closeTrace()
-		return nil, nil, fmt.Errorf("%s: %w", nameOf(path), err)
+		return nil, nil, fmt.Errorf("%s: %w", remote.Redact(path), err)
 	}
 	return f, closeTrace, nil
 }

@@ -51,14 +51,14 @@ func (v *verifyVerb) run(ctx context.Context, streams *cli.IO, args []string) er
 	}
 	report := func(p inspect.Problem) {
 		if v.output == ui.Text {
-			fmt.Fprintf(streams.Stdout, "%s: %s\n", ui.Escape(nameOf(args[0])), p)
+			fmt.Fprintf(streams.Stdout, "%s: %s\n", ui.Escape(remote.Redact(args[0])), p)
 		}
 	}
 	result, err := v.verify(ctx, streams, args[0], report)
 	if err != nil {
 		return err
 	}
-	if err := v.show(streams.Stdout, nameOf(args[0]), result); err != nil || result.OK {
+	if err := v.show(streams.Stdout, remote.Redact(args[0]), result); err != nil || result.OK {
 		return err
 	}
 	return cli.Exit(codeCorrupt)

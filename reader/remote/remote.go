@@ -9,7 +9,7 @@
 // The file is the one that Open found: its ETag or Last-Modified goes with
 // every request and is compared with every answer, and a file that has changed
 // is [ErrChanged]. Nothing but GET is sent, a redirect never leads from https
-// to http, and passwords in addresses do not get into errors.
+// to http, and passwords and signatures in addresses do not get into errors.
 package remote
 
 import (
@@ -101,7 +101,7 @@ func Open(ctx context.Context, address string, o Options) (*File, error) {
 	case errors.As(err, &bad):
 		return nil, fmt.Errorf("address: %w", bad.Err)
 	case u.Host == "" || !IsURL(address):
-		return nil, fmt.Errorf("%s: not an http or https address", u.Redacted())
+		return nil, fmt.Errorf("%s: not an http or https address", redact(u))
 	}
 	f := &File{ctx: ctx, url: u, ahead: 1, own: o.Client == nil}
 	o.setDefaults()
@@ -117,8 +117,31 @@ func Open(ctx context.Context, address string, o Options) (*File, error) {
 	return f, nil
 }
 
-// Name is the address without its password.
-func (f *File) Name() string { return f.url.Redacted() }
+// Name is the address without what may be secret in it; see Redact.
+func (f *File) Name() string { return redact(f.url) }
+
+// Redact returns an address as it may be shown: xxxxx stands in for its
+// password and its query, by which addresses are signed. Text that IsURL does
+// not take comes back as it is.
+func Redact(address string) string {
+	if !IsURL(address) {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		scheme, _, _ := strings.Cut(address, "://")
+		return scheme + "://xxxxx"
+	}
+	return redact(u)
+}
+
+func redact(u *url.URL) string {
+	shown := *u
+	if shown.RawQuery != "" {
+		shown.RawQuery = "xxxxx"
+	}
+	return shown.Redacted()
+}
 
 // Size is the length of the file in bytes.
 func (f *File) Size() int64 { return f.size }
@@ -186,7 +209,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	case len(via) >= maxRedirects:
 		return &redirectError{fmt.Sprintf("%d redirects", len(via))}
 	case to.Scheme != "https" && (from.Scheme == "https" || to.Scheme != "http"):
-		return &redirectError{fmt.Sprintf("redirect from %s to %s", from.Scheme, to.Redacted())}
+		return &redirectError{fmt.Sprintf("redirect from %s to %s", from.Scheme, redact(to))}
 	}
 	return nil
 }

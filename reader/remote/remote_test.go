@@ -309,7 +309,12 @@ func TestCancelledContextEndsReads(t *testing.T) {
 
 func TestPasswordsStayOutOfErrors(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"http://user:geheim@127.0.0.1:1/", "http://user:geheim@127.0.0.1:1/%zz"} {
+	for _, address := range []string{
+		"http://user:geheim@127.0.0.1:1/", "http://user:geheim@127.0.0.1:1/%zz", "http://127.0.0.1:1/a?signature=geheim", "http:///?geheim",
+	} {
+		if strings.Contains(remote.Redact(address), "geheim") {
+			t.Errorf("%s is shown", remote.Redact(address))
+		}
 		_, err := remote.Open(context.Background(), address, remote.Options{})
 		if err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("error %v", err)
