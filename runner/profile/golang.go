@@ -23,7 +23,8 @@ type goTable struct {
 type goFunction struct {
 	number uint32 // less the module's imports
 	at     uint64 // of its record in data
-	size   uint64 // bytes of its frame
+	size   uint64 // bytes of its frame, once it was asked for
+	sized  bool
 }
 
 const (
@@ -84,7 +85,6 @@ func readGo(data []byte) *goTable {
 		if f.at+goRecord > uint64(len(data)) || f.number >= maxFunctions || i > 0 && f.number <= g.functions[i-1].number || g.u32(f.at) != entry {
 			return nil
 		}
-		g.values(g.u32(f.at+16), func(v int32, _ uint64) bool { f.size = max(f.size, uint64(max(v, 0))); return true })
 		g.functions = append(g.functions, f)
 	}
 	return g
@@ -108,6 +108,19 @@ func (g *goTable) text(at uint64) string {
 	return string(text)
 }
 
+// frameSize returns how many bytes of its stack a function takes where it may
+// be put aside: the most of all places.
+func (g *goTable) frameSize(f *goFunction) uint64 {
+	if !f.sized {
+		f.sized = true
+		g.values(g.u32(f.at+16), func(v int32, _ uint64) bool {
+			f.size = max(f.size, uint64(max(v, 0)))
+			return true
+		})
+	}
+	return f.size
+}
+
 // values goes through a table of values by place in a function: each holds up
 // to an end, as long as yield returns true.
 func (g *goTable) values(table uint32, yield func(value int32, end uint64) bool) {
@@ -115,14 +128,14 @@ func (g *goTable) values(table uint32, yield func(value int32, end uint64) bool)
 		return
 	}
 	at, value, place := g.pctab+uint64(table), int32(-1), uint64(0)
-	for first := true; ; first = false {
+	for first := true; place < 1<<goShift; first = false {
 		delta, ok := g.varint(&at)
 		if !ok || delta == 0 && !first {
 			return
 		}
 		value += int32(delta>>1) ^ -int32(delta&1)
 		step, ok := g.varint(&at)
-		if !ok {
+		if !ok || step == 0 {
 			return
 		}
 		if place += uint64(step); !yield(value, place) {
@@ -268,7 +281,7 @@ func (g *goTable) stack(s *stacks, m moment, other uint32) []location {
 	}
 	frames = append(frames, location{function: running})
 	if f := g.find(g.entry(running)); f != nil {
-		return g.unwind(frames, s.mod, sp+f.size)
+		return g.unwind(frames, s.mod, sp+g.frameSize(f))
 	}
 	return frames
 }
@@ -289,7 +302,7 @@ func (g *goTable) unwind(frames []location, mod module, sp uint64) []location {
 		if g.data[f.at+41]&topFrame != 0 {
 			break
 		}
-		sp += 8 + f.size
+		sp += 8 + g.frameSize(f)
 	}
 	return frames
 }

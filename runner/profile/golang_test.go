@@ -51,7 +51,7 @@ func TestGoTables(t *testing.T) {
 				t.Fatal("no table of two functions")
 			}
 			g.imports = 5
-			if size := g.functions[1].size; size != 16 {
+			if size := g.frameSize(&g.functions[1]); size != 16 {
 				t.Errorf("a frame of %d bytes, want 16", size)
 			}
 			var out frame
@@ -74,6 +74,7 @@ func TestGoTablesCut(t *testing.T) {
 		if g := findGo(whole[:n]); g != nil {
 			for i := range g.functions {
 				g.describe(new(frame), location{at: g.entry(uint32(i)) + 1})
+				g.frameSize(&g.functions[i])
 			}
 		}
 	}

@@ -8,10 +8,10 @@
 // # What is measured
 //
 // Every function of the guest reports to the profiler when it begins and when
-// it ends. A ticker sets a mark some times a second, and the first
-// report after a mark is a sample: the time since the last one counts for the
-// stack that has been running. What a function does between two calls is told
-// apart by the call at its end. Reporting costs some 150 ns a call, and more on
+// it ends. A ticker sets a mark some times a second, and the first report after
+// a mark is a sample: the time since the last one counts for the stack that has
+// been running. What a function does between two calls has the line of the call
+// at its end. Reporting costs some 150 ns a call, and more on
 // deep stacks, which weighs on functions that are short and called often; how
 // often each was called is exact and the same in every replay.
 //
@@ -22,8 +22,11 @@
 //
 // Names come from the module's name section, demangled, and source lines with
 // inlined calls from DWARF. Programs of Go have neither DWARF nor a stack that
-// the engine could see; both are read from the runtime's own tables in memory,
-// from which also the names of stripped programs come.
+// the engine could see; both are read from the runtime's own tables (Go 1.20
+// and later), from which also the names of stripped programs come. What Go has
+// inlined counts for the function around it, at the line that it came from, and
+// what runs on the system's stack (the garbage collector, say) has its callers
+// on that one only.
 package profile
 
 import (

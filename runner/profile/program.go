@@ -44,7 +44,7 @@ type program struct {
 	defined   bool                 // imported is known
 	memory    bool                 // there is one
 	dwarf     *dwarfLines          // nil: no lines
-	golang    *goTable             // nil: not a program of Go, or not seen yet
+	golang    *goTable             // nil: not a program of Go
 }
 
 type function struct {

@@ -16,13 +16,12 @@ import (
 // stacks keeps the stack of the guest, and what was counted for each that was
 // seen.
 type stacks struct {
-	program  *program
-	mod      module
-	searched bool         // for a table of Go
-	active   []activation // outermost first
-	frames   []location   // of the sample being taken, innermost first
-	key      []byte
-	samples  map[string]*sample
+	program *program
+	mod     module
+	active  []activation // outermost first
+	frames  []location   // of the sample being taken, innermost first
+	key     []byte
+	samples map[string]*sample
 }
 
 // activation is a function that has begun and not ended.
