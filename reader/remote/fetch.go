@@ -73,6 +73,7 @@ func (f *File) begin() error {
 		return err
 	}
 	f.cache.putAll(0, data)
+	f.next = (to + blockSize - 1) / blockSize
 	return nil
 }
 
