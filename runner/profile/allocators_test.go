@@ -84,9 +84,28 @@ func grown(p *profile.Profile) map[string]int64 {
 	return m
 }
 
+// TestStacksAfterExceptions: functions that an exception has ended are on no
+// stack.
+func TestStacksAfterExceptions(t *testing.T) {
+	const grow, drop, call, constant, block, try, throw, end = 0x40, 0x1a, 0x10, 0x41, 0x02, 0x1f, 0x08, 0x0b
+	const void, catchAll = 0x40, 2
+	m := runner.Module{Name: "made.wasm", Bytes: module(
+		[]string{"throws", "passes", "grows", "_start"}, []string{"\x60\x00\x00"}, []byte{0, 0, 0, 0},
+		[][]byte{
+			{throw, 0},
+			{call, 0},
+			{constant, 2, grow, 0, drop},
+			{block, void, try, void, 1, catchAll, 0, call, 1, end, end, call, 2},
+		}, 0)}
+	p := memory(t, recorded(t, m, runner.Config{}))
+	if diff := cmp.Diff(map[string]int64{"grows _start": 2 << 16}, grown(p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // module assembles a module of named functions, the last one _start, with a
-// memory of a page and a global of 1024.
-func module(names, types []string, typeOf []byte, code [][]byte) []byte {
+// memory of a page, a global of 1024, and tags of the given types.
+func module(names, types []string, typeOf []byte, code [][]byte, tags ...byte) []byte {
 	uleb := func(n int) []byte { return binary.AppendUvarint(nil, uint64(n)) }
 	text := func(s string) []byte { return append(uleb(len(s)), s...) }
 	section := func(id byte, content []byte) []byte {
@@ -113,6 +132,9 @@ func module(names, types []string, typeOf []byte, code [][]byte) []byte {
 	out = append(out, section(1, vector(typed))...)
 	out = append(out, section(3, vector(indexed))...)
 	out = append(out, section(5, []byte{1, 0, 1})...)
+	if len(tags) > 0 {
+		out = append(out, section(13, append([]byte{byte(len(tags)), 0}, tags...))...)
+	}
 	out = append(out, section(6, []byte{1, 0x7f, 1, 0x41, 0x80, 0x08, 0x0b})...)
 	out = append(out, section(7, vector([][]byte{append(text("_start"), 0, byte(len(names)-1)), append(text("memory"), 2, 0)}))...)
 	out = append(out, section(10, vector(bodies))...)

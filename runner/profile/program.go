@@ -43,6 +43,7 @@ type program struct {
 	imported  uint32               // functions that the module imports
 	defined   bool                 // imported is known
 	memory    bool                 // there is one
+	throws    bool                 // there may be exceptions
 	dwarf     *dwarfLines          // nil: no lines
 	golang    *goTable             // nil: not a program of Go
 }
@@ -72,9 +73,10 @@ func newProgram(f *reader.File, cfg *runner.ReplayConfig) (*program, error) {
 // readProgram never fails: what cannot be read is not known.
 func readProgram(name string, module []byte) *program {
 	sections := readSections(module)
-	n, _ := binary.Uvarint(sections.memory)
+	memories, _ := binary.Uvarint(sections.memory)
+	tags, _ := binary.Uvarint(sections.tags)
 	p := &program{
-		name: name, imports: map[[2]string]uint32{}, memory: n > 0,
+		name: name, imports: map[[2]string]uint32{}, memory: memories > 0, throws: tags > 0,
 		dwarf: newDWARF(sections), golang: findGo(initialMemory(sections.data)),
 	}
 	p.codes(sections)
@@ -193,6 +195,7 @@ const maxName = 12
 // sections are those of a module that a profiler looks at.
 type sections struct {
 	memory []byte
+	tags   []byte
 	code   []byte
 	data   []byte
 	custom map[string][]byte
@@ -201,7 +204,7 @@ type sections struct {
 // readSections never fails: the engine has found the module to be valid, or
 // will find that it is not.
 func readSections(module []byte) sections {
-	const memory, code, data = 5, 10, 11
+	const memory, code, data, tags = 5, 10, 11, 13
 	s := sections{custom: map[string][]byte{}}
 	in := module[min(8, len(module)):]
 	for len(in) > 0 {
@@ -214,6 +217,8 @@ func readSections(module []byte) sections {
 			s.custom[string(name)] = data
 		case memory:
 			s.memory = content
+		case tags:
+			s.tags = content
 		case code:
 			s.code = content
 		case data:

@@ -41,26 +41,39 @@ func newStacks(p *program) stacks { return stacks{program: p, samples: map[strin
 
 func (s *stacks) push(function uint32) { s.active = append(s.active, activation{function: function}) }
 
-// pop removes a function that has ended. An exception that is caught ends
-// functions without a report: those are still above it.
+// pop removes a function that has ended.
 func (s *stacks) pop(function uint32) {
-	for i := len(s.active) - 1; i >= 0; i-- {
-		if s.active[i].function == function {
-			s.active = s.active[:i]
-			return
-		}
+	s.unwindTo(function)
+	if n := len(s.active); n > 0 {
+		s.active = s.active[:n-1]
 	}
 }
 
 // called takes down where the running function calls another, if there are
-// lines to be found by that.
+// lines to be found by that or exceptions.
 func (s *stacks) called(mod module, it experimental.StackIterator) {
 	s.mod = mod
 	n := len(s.active)
-	if n == 0 || s.program.dwarf == nil || s.active[n-1].function >= hostBase || !it.Next() || !it.Next() {
+	if n == 0 || s.program.dwarf == nil && !s.program.throws || s.active[n-1].function >= hostBase || !it.Next() || !it.Next() {
 		return
 	}
-	s.active[n-1].site, s.active[n-1].pc = it.Function(), it.ProgramCounter()
+	caller := it.Function()
+	if s.program.throws {
+		s.unwindTo(caller.Definition().Index())
+	}
+	top := &s.active[len(s.active)-1]
+	top.site, top.pc = caller, it.ProgramCounter()
+}
+
+// unwindTo removes what is above a function that is running: an exception that
+// is caught ends functions without a report.
+func (s *stacks) unwindTo(function uint32) {
+	for i := len(s.active) - 1; i >= 0; i-- {
+		if s.active[i].function == function {
+			s.active = s.active[:i+1]
+			return
+		}
+	}
 }
 
 // moment says what is happening when a stack is looked at.
