@@ -93,6 +93,9 @@ func (s *Summary) writeProgram(p page) {
 	p.list("Listen", mapped(g.Listen, escape))
 	p.fact("Stdin", escape(g.Stdin))
 	p.list("Invoke", mapped(g.Invoke, escape))
+	if c := g.Chaos; c != nil {
+		p.fact("Chaos", fmt.Sprintf("%v of the calls, seed %d", c.Ratio, c.Seed))
+	}
 }
 
 func mapped[T any](list []T, text func(T) string) []string {

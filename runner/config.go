@@ -49,6 +49,9 @@ type Config struct {
 	// does not hold up everything else, the handling of signals above all.
 	Exclusive bool
 
+	Chaos   format.Chaos // faults injected into host calls, see wasi.Chaos
+	Observe Observer     // is told of each event as it happens; nil: nobody is
+
 	// For Record only.
 	TextLimit int64  // bytes kept of a write elsewhere than to stdout and stderr; 0: 1024, -1: all
 	Tool      string // the writing program, "tracetool 1.0.0"

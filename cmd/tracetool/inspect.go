@@ -24,7 +24,7 @@ With --events, or any flag that selects some of them, each event is a line: its 
 
   12 path_open(3, "notes.txt", ...) = 4 <31us>
 
-FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin.`,
+FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin. Of a trace at an http or https address only what is needed is fetched.`,
 	Examples: []cli.Example{
 		{Command: "tracetool inspect app.trace.arrow", What: "Summary of a trace"},
 		{Command: "tracetool inspect app.trace.arrow --events --function 'path_*' --errors-only", What: "Paths that could not be opened, found or removed"},

@@ -72,6 +72,8 @@ type Config struct {
 	// Random is read for random_get. nil is a ChaCha8 generator with a seed
 	// from crypto/rand: as unpredictable, and no system call for each read.
 	Random io.Reader
+	// Chaos makes calls fail that would not.
+	Chaos Chaos
 }
 
 // System is the operating system of one guest.
@@ -81,6 +83,9 @@ type System struct {
 	wake      host.Signal
 	clock     Clock
 	random    io.Reader
+	chaos     Chaos
+	drift     *driftingClock // the clock, if there is chaos
+	short     uint64         // not 0: says how short the transfer under way is to be
 
 	bufs    [][]byte // of the call under way, in guest memory
 	scratch []byte
@@ -101,6 +106,9 @@ func New(cfg Config) (*System, error) {
 	if s.random == nil {
 		s.random = newRandom()
 	}
+	if err := s.setChaos(cfg.Chaos); err != nil {
+		return nil, err
+	}
 	if err := s.setStrings(cfg); err != nil {
 		return nil, err
 	}
@@ -109,6 +117,14 @@ func New(cfg Config) (*System, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *System) setChaos(c Chaos) error {
+	if s.chaos = c; c.Ratio > 0 {
+		s.drift = &driftingClock{Clock: s.clock}
+		s.clock = s.drift
+	}
+	return c.check()
 }
 
 func newRandom() io.Reader {
@@ -180,7 +196,7 @@ func (s *System) Close() error {
 func (s *System) Instantiate(ctx context.Context, rt wazero.Runtime) error {
 	b := rt.NewHostModuleBuilder(ModuleName)
 	for _, f := range Functions {
-		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, f.body}, f.Params, f.Results).Export(f.Name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, s.chaotic(f)}, f.Params, f.Results).Export(f.Name)
 	}
 	_, err := b.Instantiate(ctx)
 	return err
