@@ -59,6 +59,7 @@ const (
 	RegionScatter RegionKind = "scatter" // Len iovecs at Ptr: the first *Used bytes that the host wrote through them
 	RegionArgs    RegionKind = "args"    // argument (or environment) pointers at Ptr and bytes at Len; sizes from the header
 	RegionEnviron RegionKind = "environ"
+	RegionNote    RegionKind = "note" // what the host adds for readers, beside parameter Ptr: nothing in guest memory
 )
 
 // Region is a piece of guest memory that a call reads or writes.

@@ -164,7 +164,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	if err != nil {
 		return err
 	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d}
+	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d, peer: s.system.Peer}
 	return nil
 }
 

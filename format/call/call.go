@@ -34,7 +34,7 @@
 //   - A function whose result is not an error number has that result in Value
 //     and all regions in Output.
 //   - A region's length follows from the parameters, but for the open-ended
-//     ones: gather, scatter, args, environ, and bytes with a used count. A
+//     ones: gather, scatter, args, environ, note, and bytes with a used count. A
 //     function has at most one open-ended region in Reads and one in Writes,
 //     so that its length is what the others leave.
 //   - A scatter region has the first *Used bytes in the order of the iovecs,
@@ -54,6 +54,9 @@
 //   - The Value of a region with the role "clock" is null where the call
 //     succeeded and it equals the event's time, for the realtime clock, or the
 //     time minus Header.StartNS, for the monotonic clock.
+//   - A note is what the host tells readers and not the guest, such as the
+//     address of an accepted connection's peer. It is neither compared nor
+//     written back.
 //   - A function marked Compare has the changes of memory in Output, each as
 //     u32 address, u32 length and the bytes.
 package call
@@ -175,6 +178,7 @@ var writeKinds = map[format.RegionKind]shape{
 	format.RegionScatter: {len: true, used: true},
 	format.RegionArgs:    {len: true},
 	format.RegionEnviron: {len: true},
+	format.RegionNote:    {},
 }
 
 func validateRegions(fn *format.Function, regions []format.Region, kinds map[format.RegionKind]shape) error {

@@ -38,6 +38,17 @@ func SetParams(ev *format.Event, fn *format.Function, stack []uint64) {
 // recorder asks once for each function and does without InputViews if not.
 func HasInput(fn *format.Function) bool { return len(fn.Reads) > 0 || HasVectors(fn) }
 
+// HasNote reports whether a function has a note, which its recorder must add:
+// OutputViews does not find it.
+func HasNote(fn *format.Function) bool {
+	for i := range fn.Writes {
+		if fn.Writes[i].Kind == format.RegionNote {
+			return true
+		}
+	}
+	return false
+}
+
 // HasVectors reports whether a function has a scatter region. A recorder asks
 // once for each function and does without AppendVectors if not.
 func HasVectors(fn *format.Function) bool {
@@ -171,6 +182,8 @@ func Apply(fn *format.Function, h *format.Header, ev *format.Event, mem, vectors
 
 func applyRegion(b *RegionBytes, h *format.Header, p []int64, mem, vectors []byte) error {
 	switch b.Region.Kind {
+	case format.RegionNote:
+		return nil
 	case format.RegionScatter:
 		return applyVectored(mem, vectors, b.Data)
 	case format.RegionArgs, format.RegionEnviron:

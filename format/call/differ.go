@@ -36,7 +36,7 @@ func Differ(fn *format.Function, h *format.Header, recorded, now *format.Event, 
 
 // DifferResults returns the results in which two calls of the same function
 // with the same arguments differ: their error numbers, or else what they gave
-// back. The headers are those of their traces.
+// back to the guest, which notes are not. The headers are those of their traces.
 func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Event) []Difference {
 	const columns = format.HasValue | format.HasOutput
 	var c comparison
@@ -52,7 +52,7 @@ func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Even
 	for i := range max(len(ra), len(rb)) {
 		c.items(ra, rb, i)
 	}
-	if c.found == nil && !same {
+	if c.found == nil && !same && (fn == nil || !HasNote(fn)) {
 		c.add("output", quoteAll(a.Output), quoteAll(b.Output))
 	}
 	return c.found
@@ -252,7 +252,7 @@ func textOf(items []item, i int) ([]byte, bool) {
 func resultsOf(fn *format.Function, h *format.Header, ev *format.Event) []item {
 	var results []item
 	for _, it := range itemsOf(fn, h, ev) {
-		if it.place != argument {
+		if it.place != argument && !it.note {
 			results = append(results, it)
 		}
 	}

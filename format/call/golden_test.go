@@ -163,6 +163,8 @@ var goldens = []struct {
 	{"proc_raise", event([]int64{6}, 52, nil, nil, nil), `proc_raise(SIGABRT) = -1 ENOSYS <12us>`, `{"sig":"SIGABRT"} {}`},
 	{"sched_yield", event(nil, 0, nil, nil, nil), `sched_yield() = 0 <12us>`, `{} {}`},
 	{"random_get", event([]int64{64, 2}, 0, 0x4142, nil, nil), `random_get("BA", 2) = 0 <12us>`, `{"buf_len":2} {"buf":"BA"}`},
+	{"sock_accept", event([]int64{3, 4, 64}, 0, 5, nil, []byte("127.0.0.1:49152")),
+		`sock_accept(3, O_NONBLOCK, "127.0.0.1:49152") = 5 <12us>`, `{"fd":3,"flags":["O_NONBLOCK"]} {"peer":"127.0.0.1:49152","new_fd":5}`},
 	{"sock_accept", event([]int64{3, 4, 64}, 0, 5, nil, nil), `sock_accept(3, O_NONBLOCK) = 5 <12us>`, `{"fd":3,"flags":["O_NONBLOCK"]} {"new_fd":5}`},
 	{"sock_recv", event([]int64{5, 64, 1, 1, 80, 84}, 0, 3, nil, pack(uint16(1), "abc")),
 		`sock_recv(5, "abc", RECV_PEEK, RECV_DATA_TRUNCATED) = 3 <12us>`,

@@ -119,7 +119,7 @@ func knownLen(r *format.Region, p []int64) (n uint64, known bool) {
 // openEnded: the length of the region does not follow from the parameters.
 func openEnded(r *format.Region) bool {
 	switch r.Kind {
-	case format.RegionGather, format.RegionScatter, format.RegionArgs, format.RegionEnviron:
+	case format.RegionGather, format.RegionScatter, format.RegionArgs, format.RegionEnviron, format.RegionNote:
 		return true
 	case format.RegionBytes:
 		return r.Used != 0

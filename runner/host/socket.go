@@ -84,6 +84,12 @@ func NewConn(c net.Conn, wake Signal) *Conn {
 	return &Conn{input: newInput(c, wake), c: c}
 }
 
+// LocalAddr returns the address of this end.
+func (c *Conn) LocalAddr() net.Addr { return c.c.LocalAddr() }
+
+// RemoteAddr returns the address of the other end.
+func (c *Conn) RemoteAddr() net.Addr { return c.c.RemoteAddr() }
+
 // Type returns SocketStream.
 func (c *Conn) Type() FileType { return SocketStream }
 

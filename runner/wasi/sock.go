@@ -31,8 +31,13 @@ func (s *System) sockAccept(ctx context.Context, mod api.Module, p []uint64) err
 		return err
 	}
 	le.PutUint32(result, fd)
+	s.peer = conn.RemoteAddr().String()
 	return nil
 }
+
+// Peer returns the address of the other end of the connection that was accepted
+// last, empty if there was none: preview1 does not tell it to the guest.
+func (s *System) Peer() string { return s.peer }
 
 func (s *System) getListener(fd uint64) (*entry, error) {
 	e, err := s.get(fd, 0)

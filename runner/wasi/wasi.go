@@ -82,6 +82,7 @@ type System struct {
 	clock     Clock
 	random    io.Reader
 
+	peer    string   // see Peer
 	bufs    [][]byte // of the call under way, in guest memory
 	scratch []byte
 }
