@@ -172,7 +172,7 @@ func (c *decoder) result() {
 // shown have, or a number of iovecs.
 func implied(fn *format.Function, i int) bool {
 	for n := range fn.Reads {
-		if r := &fn.Reads[n]; r.Ptr == i || r.Kind != format.RegionFixed && r.Len == i {
+		if r := &fn.Reads[n]; r.Ptr == i || readKinds[r.Kind].len && r.Len == i {
 			return true
 		}
 	}
@@ -181,8 +181,7 @@ func implied(fn *format.Function, i int) bool {
 		switch {
 		case r.Ptr == i || r.Used == i && r.Used != 0:
 			return true
-		case r.Len != i || r.Kind == format.RegionNote:
-		case r.Kind != format.RegionFixed && r.Kind != format.RegionBytes:
+		case r.Len == i && writeKinds[r.Kind].len && r.Kind != format.RegionBytes:
 			return true
 		}
 	}
@@ -280,6 +279,14 @@ func (c *decoder) decodeRegion(b RegionBytes) value {
 	switch b.Region.Role {
 	case "path", "old_path", "new_path":
 		return path(b.Data)
+	case "name":
+		return path(bytes.TrimSuffix(b.Data, []byte{0}))
+	case "sockaddr":
+		return decodeSockaddr(b.Data)
+	case "option":
+		return decodeOption(b.Data)
+	case "addrinfo":
+		return decodeAddrinfo(b.Data)
 	case roleText:
 		return text{data: b.Data, more: c.wasCut(b)}
 	case "args", "environ":

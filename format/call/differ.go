@@ -99,11 +99,15 @@ func (c *comparison) input() {
 
 func (c *comparison) region(a, b RegionBytes) {
 	name := regionName(c.fn, a.Region)
-	if a.Region.Role != "subscriptions" {
+	p := printer{maxText: -1, all: c.all}
+	switch {
+	case a.Region.Kind == format.RegionSockaddr:
+		c.add(name, string(decodeSockaddr(a.Data).appendText(nil, p)), string(decodeSockaddr(b.Data).appendText(nil, p)))
+		return
+	case a.Region.Role != "subscriptions":
 		c.text(name, a.Data, b.Data)
 		return
 	}
-	p := printer{maxText: -1, all: c.all}
 	x := string(decodeSubscriptions(a.Data).appendText(nil, p))
 	y := string(decodeSubscriptions(b.Data).appendText(nil, p))
 	if c.all || x != y {
@@ -127,7 +131,7 @@ func (c *comparison) param(i int) {
 func (c *comparison) covered(i int) bool {
 	for n := range c.fn.Reads {
 		r := &c.fn.Reads[n]
-		if r.Kind == format.RegionFixed || r.Len != i || countsIovecs(c.fn, i) {
+		if !readKinds[r.Kind].len || r.Len != i || countsIovecs(c.fn, i) {
 			continue
 		}
 		for _, d := range c.found {

@@ -1,8 +1,11 @@
 package network
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
+	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/tracetool/tracetool/format"
@@ -17,15 +20,24 @@ type handler func(*callView) bool
 
 // handlers are the functions of WASI preview1 that this package looks at.
 var handlers = map[string]handler{
-	"fd_close":      (*callView).close,
-	"fd_read":       (*callView).read,
-	"fd_renumber":   (*callView).renumber,
-	"fd_write":      (*callView).write,
-	"path_open":     (*callView).pathOpen,
-	"sock_accept":   (*callView).accept,
-	"sock_recv":     (*callView).receive,
-	"sock_send":     (*callView).send,
-	"sock_shutdown": (*callView).shutdown,
+	"fd_close":          (*callView).close,
+	"fd_read":           (*callView).read,
+	"fd_renumber":       (*callView).renumber,
+	"fd_write":          (*callView).write,
+	"path_open":         (*callView).pathOpen,
+	"sock_accept":       (*callView).accept,
+	"sock_bind":         (*callView).bind,
+	"sock_connect":      (*callView).dial,
+	"sock_getaddrinfo":  (*callView).lookup,
+	"sock_getlocaladdr": (*callView).localAddress,
+	"sock_getpeeraddr":  (*callView).peerAddress,
+	"sock_listen":       (*callView).listen,
+	"sock_open":         (*callView).open,
+	"sock_recv":         (*callView).receive,
+	"sock_recv_from":    (*callView).receiveFrom,
+	"sock_send":         (*callView).send,
+	"sock_send_to":      (*callView).sendTo,
+	"sock_shutdown":     (*callView).shutdown,
 }
 
 var functionNames = slices.Sorted(maps.Keys(handlers))
@@ -106,15 +118,25 @@ func (c *callView) accept() bool {
 func (c *callView) read() bool  { return c.sockets[c.key()] != nil && c.receive() }
 func (c *callView) write() bool { return c.sockets[c.key()] != nil && c.send() }
 
-const recvPeek = 1 // flag of sock_recv
+const recvPeek = 1 // flag of sock_recv and sock_recv_from
 
 func (c *callView) receive() bool {
 	s := c.connected()
 	if !c.failed() {
 		c.moved(c.output("text"))
-		c.activity.Peek = c.fn.Name == "sock_recv" && c.ev.P[3]&recvPeek != 0
+		c.activity.Peek = c.param("riflags")&recvPeek != 0
 	}
 	return c.on(Receive, s)
+}
+
+// param returns the parameter of a role, 0 if there is none.
+func (c *callView) param(role string) int64 {
+	for i := range c.fn.Params {
+		if c.fn.Params[i].Role == role {
+			return c.ev.P[i]
+		}
+	}
+	return 0
 }
 
 func (c *callView) send() bool {
@@ -176,4 +198,105 @@ func (c *callView) pathOpen() bool {
 		delete(c.sockets, key{c.ev.Task, c.number("fd")})
 	}
 	return false
+}
+
+// The types of sockets in sock_open.
+const typeDgram = 1
+
+// open begins what bind, listen and connect go on with.
+func (c *callView) open() bool {
+	s := &socket{protocol: TCP}
+	if c.ev.P[1] == typeDgram {
+		s.protocol = UDP
+	}
+	if !c.failed() {
+		c.activity.FD = c.number("fd")
+		c.add(key{c.ev.Task, c.activity.FD}, s)
+	}
+	return c.on(Open, s)
+}
+
+// own returns a socket that the program has opened itself.
+func (c *callView) own() *socket {
+	if s := c.sockets[c.key()]; s != nil {
+		return s
+	}
+	return c.add(c.key(), &socket{})
+}
+
+// address returns the address in a region and a port.
+func address(data []byte, port int64) string {
+	ip := call.SocketAddress(data)
+	if !ip.IsValid() || port < 0 || port > math.MaxUint16 {
+		return ""
+	}
+	return netip.AddrPortFrom(ip, uint16(port)).String()
+}
+
+func (c *callView) bind() bool {
+	s := c.own()
+	local := address(c.input("sockaddr"), c.ev.P[2])
+	if !c.failed() {
+		s.local = local
+	}
+	c.on(Bind, s)
+	c.activity.Local = local
+	return true
+}
+
+func (c *callView) listen() bool { return c.on(Listen, c.own()) }
+
+const errnoInProgress = 26
+
+func (c *callView) dial() bool {
+	s := c.own()
+	remote := address(c.input("sockaddr"), c.ev.P[2])
+	if !c.failed() || c.ev.Errno == errnoInProgress {
+		s.remote = remote
+		if s.connection == 0 {
+			c.connect(s)
+		}
+	}
+	c.on(Connect, s)
+	c.activity.Remote = remote
+	return true
+}
+
+// localAddress and peerAddress tell what was not known.
+func (c *callView) localAddress() bool {
+	if s := c.sockets[c.key()]; s != nil && !c.failed() {
+		s.local = address(c.output("sockaddr"), c.number("size"))
+	}
+	return false
+}
+
+func (c *callView) peerAddress() bool {
+	if s := c.sockets[c.key()]; s != nil && !c.failed() {
+		s.remote = address(c.output("sockaddr"), c.number("size"))
+	}
+	return false
+}
+
+// receiveFrom and sendTo name the other end of a datagram.
+func (c *callView) receiveFrom() bool {
+	c.receive()
+	if from := address(c.output("sockaddr"), c.number("size")); from != "" && !c.failed() {
+		c.activity.Remote = from
+	}
+	return true
+}
+
+func (c *callView) sendTo() bool {
+	c.send()
+	if to := address(c.input("sockaddr"), c.ev.P[4]); to != "" {
+		c.activity.Remote = to
+	}
+	return true
+}
+
+func (c *callView) lookup() bool {
+	a := c.activity
+	a.Op, a.FD = Lookup, -1
+	a.Remote = string(bytes.TrimSuffix(c.input("name"), []byte{0}))
+	return true
 }

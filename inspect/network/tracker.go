@@ -62,6 +62,10 @@ func newTracker(f *reader.File) *tracker {
 		t.add(key{fd: fd}, &socket{protocol: TCP, local: address})
 		fd++
 	}
+	for _, d := range p.Dial {
+		t.add(key{fd: fd}, t.connect(&socket{protocol: TCP, local: d.Local, remote: d.Remote}))
+		fd++
+	}
 	return t
 }
 

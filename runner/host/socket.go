@@ -22,6 +22,9 @@ func NewListener(l net.Listener, wake Signal) *Listener {
 	return ln
 }
 
+// Addr returns the address that it listens at.
+func (l *Listener) Addr() net.Addr { return l.l.Addr() }
+
 // Type returns SocketStream.
 func (l *Listener) Type() FileType { return SocketStream }
 
