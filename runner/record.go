@@ -23,7 +23,7 @@ import (
 // A context that is done stops the guest at its next call; with Config.Timeout
 // set it stops anywhere.
 func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(true))
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func joinErrors(err, closing error) error {
 
 // Run runs a program without recording it.
 func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(false))
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +74,14 @@ type session struct {
 	conns     []net.Conn // made for the program
 	system    *wasi.System
 	clock     *clock
+	gate      gate
 	rec       *recorder // nil unless it is recorded
 	instance  api.Module
 }
 
 // newSession does everything that can fail because of what the user gave.
-func newSession(ctx context.Context, m *Module, cfg *Config) (*session, error) {
-	s := &session{module: m, cfg: cfg, clock: newClock()}
+func newSession(ctx context.Context, m *Module, cfg *Config, c *clock) (*session, error) {
+	s := &session{module: m, cfg: cfg, clock: c}
 	s.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
 		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
 	if s.options.pages == 0 {
@@ -190,7 +191,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	if err != nil {
 		return err
 	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d, peer: s.system.Peer}
+	s.rec = &recorder{w: w, header: header, clock: s.clock, gate: &s.gate, names: d, peer: s.system.Peer}
 	return nil
 }
 
@@ -215,8 +216,11 @@ func (s *session) run(ctx context.Context) (*Result, error) {
 		defer cancel()
 		ctx = timed
 	}
+	defer s.gate.stopWith(ctx)()
+	if s.cfg.Exclusive {
+		defer s.gate.collectAtCalls()()
+	}
 	if s.rec != nil {
-		defer context.AfterFunc(ctx, func() { s.rec.stop.Store(true) })()
 		// A fault on the mapped open segment, as of a full disk, is an error.
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	}
@@ -276,6 +280,8 @@ func (s *session) instantiateHost(ctx context.Context) error {
 		}
 		if s.rec != nil {
 			host = s.rec.wrap(newFunction(fn, 0, int16(i)), host)
+		} else {
+			host = s.gated(host)
 		}
 		builder.NewFunctionBuilder().
 			WithGoModuleFunction(host, valueTypes(fn.Params), valueTypes(fn.Result)).
@@ -283,4 +289,12 @@ func (s *session) instantiateHost(ctx context.Context) error {
 	}
 	_, err := builder.Instantiate(ctx)
 	return err
+}
+
+// gated is wrap for a guest that is not recorded.
+func (s *session) gated(host api.GoModuleFunc) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		s.gate.pass()
+		host(ctx, mod, stack)
+	}
 }

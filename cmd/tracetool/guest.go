@@ -86,7 +86,7 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Listen: g.listen, Dial: g.dial, AllowNet: g.allowNet,
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
-		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout,
+		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
 		return cfg, nil, err
