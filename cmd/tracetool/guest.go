@@ -15,6 +15,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/runner/host"
 )
 
 // guestFlags are what record and run give to a program, which has nothing else.
@@ -87,6 +88,9 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
 		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
+	}
+	if _, err := host.ParseAllowNet(g.allowNet); err != nil {
+		return cfg, nil, cli.Usagef("--allow-net: %w", err)
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
 		return cfg, nil, err
