@@ -55,7 +55,7 @@ type Activity struct {
 	DurationNS int64    `json:"duration_ns"`
 	Task       int32    `json:"task"`
 	Op         Op       `json:"op"`
-	FD         int64    `json:"fd"`                   // the socket's; of accept the new one; -1 for lookup
+	FD         int64    `json:"fd"`                   // the socket's; of accept the new one; -1 where there is none
 	Connection int64    `json:"connection,omitempty"` // number of the connection in the trace, from 1; absent for listeners
 	Protocol   Protocol `json:"protocol,omitempty"`
 	Local      string   `json:"local,omitempty"`  // "127.0.0.1:8080"

@@ -209,7 +209,7 @@ func (c *callView) open() bool {
 	if c.ev.P[1] == typeDgram {
 		s.protocol = UDP
 	}
-	if !c.failed() {
+	if c.activity.FD = -1; !c.failed() {
 		c.activity.FD = c.number("fd")
 		c.add(key{c.ev.Task, c.activity.FD}, s)
 	}
