@@ -24,12 +24,15 @@ With --events, or any flag that selects some of them, each event is a line: its 
 
   12 path_open(3, "notes.txt", ...) = 4 <31us>
 
+With --sockets or --http it is what the program did on its network: connections with their addresses, or the requests of HTTP/1.1 that went over them, with -v what was sent and received.
+
 FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin.`,
 	Examples: []cli.Example{
 		{Command: "tracetool inspect app.trace.arrow", What: "Summary of a trace"},
 		{Command: "tracetool inspect app.trace.arrow --events --function 'path_*' --errors-only", What: "Paths that could not be opened, found or removed"},
 		{Command: "tracetool inspect app.trace.arrow --since 1.5s --limit 20 --time since", What: "Twenty calls from one and a half seconds after the start on"},
 		{Command: "tracetool inspect app.trace.arrow --follow", What: "Watch a recording in progress"},
+		{Command: "tracetool inspect server.trace.arrow --http --errors-only -v", What: "Requests that failed, with headers and bodies"},
 		{Command: "tracetool inspect app.trace.arrow --functions -o json", What: "Counts, bytes and times of each function, for a program"},
 	},
 	Complete: []cli.Completion{traceFiles},

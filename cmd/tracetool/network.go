@@ -43,6 +43,9 @@ var networkFilterNames = []string{"task", "since", "until", "from", "to", "error
 
 // check refuses the other filters.
 func (v *networkView) check() error {
+	if v.events.limit < 0 {
+		return cli.Usagef("--limit: want 0 or more")
+	}
 	for _, name := range filterNames {
 		if v.filter.given(name) != "" && !slices.Contains(networkFilterNames, name) {
 			return cli.Usagef("--%s selects calls: it is not for %s", name, v.name)
@@ -195,6 +198,9 @@ func (v *networkVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *networkVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if err := v.view.check(); err != nil {
+		return err
+	}
 	f, closeTrace, err := v.source.open(ctx, streams, args[0])
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ An interrupt ends the recording at the program's next call: the trace is complet
 		{Command: "tracetool record app.wasm", What: "Record into app.trace.arrow"},
 		{Command: "tracetool record app.wasm --dir . --env HOME -- -v input.txt", What: "Give it the current directory, a variable and arguments"},
 		{Command: "tracetool record app.wasm --dir /srv/data::/data:ro", What: "Give it a directory under another name, for reading only"},
+		{Command: "tracetool record server.wasm --listen 127.0.0.1:8080", What: "Give it a listener, its first descriptor after the directories"},
+		{Command: "tracetool record app.wasm --allow-net=example.com:443", What: "Let sockets of its own use one host"},
 		{Command: "tracetool record math.wasm --invoke 'add(1, 2)'", What: "Call a function of a library"},
 		{Command: "tracetool record app.wasm -t - | ssh host tracetool inspect -", What: "Look at it elsewhere"},
 	},

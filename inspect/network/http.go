@@ -30,12 +30,17 @@ const (
 // [Activities]. What is no HTTP is passed over.
 func Exchanges(f *reader.File, events iter.Seq2[*format.Event, error], o Options) iter.Seq2[*Exchange, error] {
 	return func(yield func(*Exchange, error) bool) {
-		h := newHTTP(o)
-		for a, err := range Activities(f, events) {
-			if err == nil {
+		t, h := newTracker(f), newHTTP(o)
+		for e, err := range events {
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			// Calls that carry whole messages would go to h.emit, without a parser.
+			if a := t.event(e); a != nil {
 				h.activity(a)
-			} else if !yield(nil, err) {
-				return
 			}
 			if !h.flush(yield) {
 				return
