@@ -41,7 +41,6 @@ type entry struct {
 	Timings         timings  `json:"timings"`
 	ServerIPAddress string   `json:"serverIPAddress,omitempty"`
 	Connection      string   `json:"connection,omitempty"`
-	Comment         string   `json:"comment,omitempty"`
 
 	Event int64        `json:"_event"` // number in the trace
 	Role  network.Role `json:"_role"`

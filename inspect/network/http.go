@@ -266,13 +266,25 @@ func (c *connection) ended(s *stream) {
 	}
 }
 
-// failed takes note of bytes on s that are no HTTP, after some that were.
+// failed takes note of bytes on s that are no HTTP, where others on the
+// connection were.
 func (c *connection) failed(s *stream, err error) {
+	other := &c.received
+	if s == other {
+		other = &c.sent
+	}
+	if !s.started {
+		s.response = other.started && !other.response
+	}
+	why := "request: " + err.Error()
+	if s.response {
+		why = "response: " + err.Error()
+	}
 	switch {
 	case s.message != nil && !s.interim:
-		s.exchange.fail(err.Error())
+		s.exchange.fail(why)
 	case s.response && len(c.pending) > 0:
-		c.pending[0].fail(err.Error())
+		c.pending[0].fail(why)
 	}
 }
 

@@ -343,9 +343,7 @@ func (s *stream) cut() {
 // fail is cut for a reason.
 func (s *stream) fail(err error) {
 	s.cut()
-	if s.started {
-		s.conn.failed(s, err)
-	}
+	s.conn.failed(s, err)
 }
 
 // resume begins anew with a message, after bytes that the trace does not have.
