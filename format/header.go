@@ -39,6 +39,15 @@ type Program struct {
 	// Embedded: a Go program drove the module: its exports are called as the
 	// start events say.
 	Embedded bool `json:"embedded,omitempty"`
+	// Chaos: faults were injected into host calls.
+	Chaos *Chaos `json:"chaos,omitempty"`
+}
+
+// Chaos is the fault injection of a recording. The events hold what the
+// program saw, so that a replay needs none.
+type Chaos struct {
+	Ratio float64 `json:"ratio"`       // of the calls that could fail, 0 to 1
+	Seed  uint64  `json:"seed,string"` // of what was injected where
 }
 
 // Preopen is a directory given to the guest.

@@ -95,6 +95,9 @@ func (s *Summary) writeProgram(p page) {
 	p.list("Allow net", mapped(g.AllowNet, escape))
 	p.fact("Stdin", escape(g.Stdin))
 	p.list("Invoke", mapped(g.Invoke, escape))
+	if c := g.Chaos; c != nil {
+		p.fact("Chaos", fmt.Sprintf("%v of the calls, seed %d", c.Ratio, c.Seed))
+	}
 }
 
 func mapped[T any](list []T, text func(T) string) []string {

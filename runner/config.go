@@ -51,6 +51,9 @@ type Config struct {
 	// does not hold up everything else, the handling of signals above all.
 	Exclusive bool
 
+	Chaos   format.Chaos // faults injected into host calls, see wasi.Chaos
+	Observe Observer     // is told of each event as it happens; nil: nobody is
+
 	// For Record only.
 	// TextLimit is how many bytes are kept of a write elsewhere than to stdout
 	// and stderr, -1 for all. 0 is all for a program that has a network, where

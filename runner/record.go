@@ -58,6 +58,10 @@ func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer s.close()
+	if cfg.Observe != nil {
+		s.rec = &recorder{observe: cfg.Observe, clock: s.clock, gate: &s.gate, peer: s.system.Peer}
+		s.rec.header, s.rec.names = s.describe()
+	}
 	return s.run(ctx)
 }
 
@@ -118,6 +122,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		Args: s.cfg.args(s.module), Env: s.cfg.Env, Dirs: dirs(s.cfg.Dirs),
 		Listeners: s.listeners, Conns: s.conns, AllowNet: allow,
 		Stdin: s.cfg.Stdin, Stdout: s.cfg.Stdout, Stderr: s.cfg.Stderr, Clock: s.clock,
+		Chaos: wasi.Chaos(s.cfg.Chaos),
 	})
 	return err
 }
@@ -175,6 +180,17 @@ func (s *session) close() {
 
 // startRecording creates the trace and attaches the module.
 func (s *session) startRecording(create CreateFunc) error {
+	header, names := s.describe()
+	w, err := names.create(create, header, s.module)
+	if err != nil {
+		return err
+	}
+	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, gate: &s.gate, names: names, peer: s.system.Peer}
+	return nil
+}
+
+// describe returns the header of the run's trace, and the names in it.
+func (s *session) describe() (*format.Header, *dictionaries) {
 	header := &format.Header{
 		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.textLimit(),
 		Program: s.program(), Host: s.options.host(s.engine.kind),
@@ -187,12 +203,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	for _, c := range s.calls {
 		d.export(c.Export)
 	}
-	w, err := d.create(create, header, s.module)
-	if err != nil {
-		return err
-	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, gate: &s.gate, names: d, peer: s.system.Peer}
-	return nil
+	return header, d
 }
 
 func (s *session) program() *format.Program {
@@ -205,6 +216,9 @@ func (s *session) program() *format.Program {
 	}
 	for i, c := range s.conns {
 		p.Dial = append(p.Dial, format.Dialed{Address: s.cfg.Dial[i], Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()})
+	}
+	if s.cfg.Chaos.Ratio > 0 {
+		p.Chaos = &s.cfg.Chaos
 	}
 	return p
 }

@@ -156,9 +156,7 @@ func (w *Writer) startSegments() error {
 	if w.opts.SealInterval > 0 || (w.sidecar != nil && !mapped) {
 		w.mu, w.stop = new(sync.Mutex), make(chan struct{})
 	}
-	if err := w.next(); err != nil {
-		return err
-	}
+	w.openSegment(<-w.seal.free)
 	if w.mu != nil {
 		w.ticking.Go(w.tick)
 	}
@@ -193,10 +191,9 @@ func (w *Writer) rotate() error {
 	return w.next()
 }
 
-// next opens a segment in the region that is free. After an error there is no
-// open segment.
+// next opens a segment in the region that is free, which is made as large as
+// segments should be by now. After an error there is no open segment.
 func (w *Writer) next() error {
-	faultsPanic()
 	r := <-w.seal.free
 	err := w.seal.err()
 	if err == nil {
@@ -207,6 +204,13 @@ func (w *Writer) next() error {
 		w.seal.fail(err)
 		return err
 	}
+	w.openSegment(r)
+	return nil
+}
+
+// openSegment opens a segment in a region.
+func (w *Writer) openSegment(r *region) {
+	faultsPanic()
 	if r.slot != nil {
 		w.sidecar.retire(r.slot)
 	}
@@ -215,7 +219,6 @@ func (w *Writer) next() error {
 		w.sidecar.open(r)
 	}
 	w.setCurrent(r)
-	return nil
 }
 
 // setCurrent sets the open segment. Where a ticker runs, fast is always nil,

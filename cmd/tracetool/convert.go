@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/pflag"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 var convertCommand = &cli.Command{
@@ -63,11 +65,19 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	}
 	in, out, opts := convert.Input{Path: args[0]}, convert.Output{Path: args[1]}, v.options
 	opts.To, opts.Limits, opts.Compression = v.to, v.source.limits(), v.compression.codec()
-	if args[0] == stream {
-		in = convert.Input{Reader: stdin(ctx, streams)}
-	}
 	if err := v.checkOutput(streams, &out, &opts); err != nil {
 		return err
+	}
+	switch {
+	case args[0] == stream:
+		in = convert.Input{Reader: stdin(ctx, streams)}
+	case remote.IsURL(args[0]):
+		file, err := fetch(ctx, streams, args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = convert.Input{Reader: io.NewSectionReader(file, 0, file.Size())}
 	}
 	meter := &meter{streams: streams}
 	opts.Progress = meter.update

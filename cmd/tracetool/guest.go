@@ -26,6 +26,8 @@ type guestFlags struct {
 	timeout                     time.Duration
 	maxMemory                   int64
 	engine                      engineFlags
+	strace                      straceFlag
+	chaos                       chaosFlags
 }
 
 func (g *guestFlags) bind(fs *pflag.FlagSet) {
@@ -42,6 +44,8 @@ func (g *guestFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&g.invoke, "invoke", nil, "call the export `NAME[(ARGS)]` instead of _start, as in 'add(1, 2)'")
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
+	g.strace.bind(fs)
+	g.chaos.bind(fs)
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
 	cli.CompleteFlag(fs, "env-file", cli.AnyFile())
 }
@@ -88,11 +92,15 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
 		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
+		Observe: g.strace.observer(streams),
 	}
 	if _, err := host.ParseAllowNet(g.allowNet); err != nil {
 		return cfg, nil, cli.Usagef("--allow-net: %w", err)
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
+		return cfg, nil, err
+	}
+	if cfg.Chaos, err = g.chaos.chaos(streams); err != nil {
 		return cfg, nil, err
 	}
 	for _, d := range g.dirs {

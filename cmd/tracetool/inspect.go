@@ -26,7 +26,7 @@ With --events, or any flag that selects some of them, each event is a line: its 
 
 With --sockets or --http it is what the program did on its network: connections with their addresses, or the requests of HTTP/1.1 that went over them, with -v what was sent and received.
 
-FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin.`,
+FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin. Of a trace at an http or https address only what is needed is fetched.`,
 	Examples: []cli.Example{
 		{Command: "tracetool inspect app.trace.arrow", What: "Summary of a trace"},
 		{Command: "tracetool inspect app.trace.arrow --events --function 'path_*' --errors-only", What: "Paths that could not be opened, found or removed"},

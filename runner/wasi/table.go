@@ -106,7 +106,7 @@ func row(name, signature string, b body) Function {
 func (s *System) Function(name string) (api.GoModuleFunc, bool) {
 	for _, f := range Functions {
 		if f.Name == name {
-			return (&bound{s, f.body}).Call, true
+			return (&bound{s, s.chaotic(f)}).Call, true
 		}
 	}
 	return nil, false

@@ -79,6 +79,8 @@ type Config struct {
 	// Random is read for random_get. nil is a ChaCha8 generator with a seed
 	// from crypto/rand: as unpredictable, and no system call for each read.
 	Random io.Reader
+	// Chaos makes calls fail that would not.
+	Chaos Chaos
 }
 
 // System is the operating system of one guest.
@@ -89,6 +91,9 @@ type System struct {
 	allow     *host.AllowNet
 	clock     Clock
 	random    io.Reader
+	chaos     Chaos
+	drift     *driftingClock // the clock, if there is chaos
+	short     uint64         // not 0: says how short the transfer under way is to be
 
 	peer    string   // see Peer
 	bufs    [][]byte // of the call under way, in guest memory
@@ -111,6 +116,9 @@ func New(cfg Config) (*System, error) {
 	if s.random == nil {
 		s.random = newRandom()
 	}
+	if err := s.setChaos(cfg.Chaos); err != nil {
+		return nil, err
+	}
 	if err := s.setStrings(cfg); err != nil {
 		return nil, err
 	}
@@ -119,6 +127,14 @@ func New(cfg Config) (*System, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *System) setChaos(c Chaos) error {
+	if s.chaos = c; c.Ratio > 0 {
+		s.drift = &driftingClock{Clock: s.clock}
+		s.clock = s.drift
+	}
+	return c.check()
 }
 
 func newRandom() io.Reader {
@@ -193,7 +209,7 @@ func (s *System) Close() error {
 func (s *System) Instantiate(ctx context.Context, rt wazero.Runtime) error {
 	b := rt.NewHostModuleBuilder(ModuleName)
 	for _, f := range Functions {
-		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, f.body}, f.Params, f.Results).Export(f.Name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, s.chaotic(f)}, f.Params, f.Results).Export(f.Name)
 	}
 	_, err := b.Instantiate(ctx)
 	return err
