@@ -21,7 +21,8 @@ type recorder struct {
 	clock   *clock
 	memory  memoryCache
 	names   *dictionaries
-	export  format.Event // of the export that is running
+	export  format.Event  // of the export that is running
+	peer    func() string // of the connection that was accepted last
 
 	gate  *gate
 	err   error     // why nothing more can be written
@@ -40,13 +41,24 @@ func (r *recorder) wrap(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 		return r.clockTimeGet(fn, r.untimed(fn, host))
 	case fn.Untimed:
 		return r.untimed(fn, host)
+	case fn.notes:
+		return r.noted(fn, host)
 	}
-	return r.timed(fn, host)
+	return r.timed(fn, host, new(frame))
+}
+
+// noted is for sock_accept: its event also has the address of the peer, which
+// the guest is not told.
+func (r *recorder) noted(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
+	fr := new(frame)
+	return r.timed(fn, func(ctx context.Context, mod api.Module, stack []uint64) {
+		host(ctx, mod, stack)
+		fr.note = append(fr.note[:0], r.peer()...)
+	}, fr)
 }
 
 // timed is for the calls that may take long.
-func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
-	fr := new(frame)
+func (r *recorder) timed(fn *function, host api.GoModuleFunc, fr *frame) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		r.gate.pass()
 		mem := r.memory.view(mod)

@@ -37,7 +37,7 @@ func newApp() *cli.App {
 		Groups: []string{groupRun, groupLook, groupChange},
 		Commands: []*cli.Command{
 			recordCommand, replayCommand, runCommand,
-			inspectCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
+			inspectCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
 		},
 		Modules:   []string{"github.com/tetratelabs/wazero", "github.com/apache/arrow/go/v15"},

@@ -1,5 +1,6 @@
 // Package wasi is a host for WASI preview1: the 46 functions of the module
-// wasi_snapshot_preview1, on the descriptors of package host.
+// wasi_snapshot_preview1, on the descriptors of package host, and the 11 by
+// which programs built for them open sockets themselves.
 //
 // [New] makes a [System] for one guest, [System.Instantiate] exports its
 // functions to a wazero runtime, and [System.Function] gives a single one to
@@ -62,6 +63,12 @@ type Config struct {
 	// Listeners are preopened after the directories, non-blocking until the
 	// guest says otherwise. They stay open when the System is closed.
 	Listeners []net.Listener
+	// Conns are connections preopened after the listeners. They are closed
+	// with the System.
+	Conns []net.Conn
+	// AllowNet is what the sockets that the guest opens by itself may use;
+	// nil: nothing.
+	AllowNet *host.AllowNet
 	// Stdin, Stdout and Stderr may be files of the host, which the guest sees
 	// as what they are: terminal, pipe, regular file. Closing the descriptor
 	// leaves them open. A goroutine may remain blocked in reading Stdin after
@@ -81,12 +88,14 @@ type System struct {
 	args, env [][]byte // each ends in a zero byte
 	fds       host.Table[*entry]
 	wake      host.Signal
+	allow     *host.AllowNet
 	clock     Clock
 	random    io.Reader
 	chaos     Chaos
 	drift     *driftingClock // the clock, if there is chaos
 	short     uint64         // not 0: says how short the transfer under way is to be
 
+	peer    string   // see Peer
 	bufs    [][]byte // of the call under way, in guest memory
 	scratch []byte
 }
@@ -95,6 +104,7 @@ type System struct {
 func New(cfg Config) (*System, error) {
 	s := &System{
 		wake:    host.NewSignal(),
+		allow:   cfg.AllowNet,
 		clock:   cfg.Clock,
 		random:  cfg.Random,
 		bufs:    make([][]byte, 0, maxIovecs),
@@ -166,6 +176,9 @@ func (s *System) open(cfg Config) error {
 		e := newEntry(host.NewListener(l, s.wake), allRights, allRights)
 		e.setFlags(flagNonblock)
 		s.insert(e)
+	}
+	for _, c := range cfg.Conns {
+		s.insert(newEntry(host.NewConn(c, s.wake), allRights, allRights))
 	}
 	return nil
 }
