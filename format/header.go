@@ -8,6 +8,9 @@ type Header struct {
 	StartNS int64  `json:"start_ns,string"` // wall clock when recording began, ns since the Unix epoch
 	Tool    string `json:"tool"`            // writer, "tracetool 1.0.0"
 
+	// Tags are what the user called the run by, for finding it again.
+	Tags map[string]string `json:"tags,omitempty"`
+
 	Program *Program `json:"program,omitempty"` // for traces of WebAssembly programs
 	Host    *Host    `json:"host,omitempty"`
 

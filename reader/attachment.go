@@ -162,8 +162,9 @@ func (s *source) attachmentRow(fr *frame, list []attachment) (*format.Frame, err
 // goroutines.
 type Attachment struct {
 	format.Attachment
-	source *source
-	chunks []chunk
+	source    *source
+	chunks    []chunk
+	elsewhere io.ReaderAt // has the bytes of a detached attachment
 
 	at     int64 // of Read
 	digest hash.Hash
@@ -174,17 +175,26 @@ type Attachment struct {
 }
 
 // OpenAttachment opens a file inside the trace by its name. The error is
-// fs.ErrNotExist if there is none, ErrDetached if its bytes are elsewhere.
+// fs.ErrNotExist if there is none, ErrDetached if its bytes are elsewhere and
+// Options.Elsewhere is not set.
 func (f *File) OpenAttachment(name string) (*Attachment, error) {
 	i := slices.IndexFunc(f.attachments, func(a attachment) bool { return a.Name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("%s: attachment %q: %w", f.name(), name, fs.ErrNotExist)
 	}
 	a := &f.attachments[i]
-	if a.Detached {
+	open := &Attachment{Attachment: a.Attachment, source: f.source, chunks: a.chunks, digest: sha256.New(), loaded: -1}
+	if !a.Detached {
+		return open, nil
+	}
+	if f.elsewhere == nil {
 		return nil, fmt.Errorf("%s: attachment %q: %w (sha256 %x)", f.name(), name, ErrDetached, a.SHA256)
 	}
-	return &Attachment{Attachment: a.Attachment, source: f.source, chunks: a.chunks, digest: sha256.New(), loaded: -1}, nil
+	var err error
+	if open.elsewhere, err = f.elsewhere(a.Attachment); err != nil {
+		return nil, fmt.Errorf("%s: attachment %q: %w", f.name(), name, err)
+	}
+	return open, nil
 }
 
 // ReadAttachment returns a file inside the trace, checked whole. Its size must
@@ -225,6 +235,9 @@ func (a *Attachment) Read(p []byte) (int, error) {
 func (a *Attachment) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, fmt.Errorf("attachment %q: offset %d", a.Name, off)
+	}
+	if a.elsewhere != nil {
+		return io.NewSectionReader(a.elsewhere, 0, a.Attachment.Size).ReadAt(p, off)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

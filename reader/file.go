@@ -22,6 +22,10 @@ type Options struct {
 	// NoSidecar leaves out the open segments of a recording in progress: only
 	// what the file itself holds is read.
 	NoSidecar bool
+	// Elsewhere opens attachments whose bytes are not in the trace, by their
+	// sha256. What it returns need not be checked. Default: they are an
+	// ErrDetached.
+	Elsewhere func(format.Attachment) (io.ReaderAt, error)
 	// Name is what errors call a trace that New opens. Open takes the path.
 	Name string
 }
@@ -34,7 +38,8 @@ type File struct {
 	layout      *layout
 	attachments []attachment
 	closer      io.Closer
-	sidecar     string   // path; empty if there is none to look for
+	sidecar     string // path; empty if there is none to look for
+	elsewhere   func(format.Attachment) (io.ReaderAt, error)
 	open        []*Batch // segments that are not sealed yet
 	summary     *format.Summary
 
@@ -52,7 +57,7 @@ func Open(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{source: &source{r: r, path: path, limits: o.Limits.WithDefaults()}, closer: r}
+	f := &File{source: &source{r: r, path: path, limits: o.Limits.WithDefaults()}, closer: r, elsewhere: o.Elsewhere}
 	if !o.NoSidecar {
 		f.sidecar = path + format.SidecarSuffix
 	}
@@ -65,7 +70,7 @@ func Open(path string, o Options) (*File, error) {
 
 // New opens a trace of the given size in bytes.
 func New(r io.ReaderAt, size int64, o Options) (*File, error) {
-	f := &File{source: &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}}
+	f := &File{source: &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}, elsewhere: o.Elsewhere}
 	return f, f.load(nil)
 }
 
@@ -157,6 +162,9 @@ func (f *File) Refresh() (changed bool, err error) {
 	}
 	return before.Events != f.summary.Events || before.Closed != f.summary.Closed, nil
 }
+
+// Size is the length of the file in bytes, without its sidecar.
+func (f *File) Size() int64 { return f.size }
 
 // Live reports whether a recorder is at work on the trace: it holds the lock
 // of the sidecar.

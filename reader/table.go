@@ -48,14 +48,9 @@ func (t *table) Functions() []string { return t.functions }
 
 // newTable reads the header from a schema's metadata.
 func newTable(schema *arrow.Schema) (*table, error) {
-	meta := schema.Metadata()
-	i := meta.FindKey(format.KeyHeader)
-	if i < 0 {
-		return nil, fmt.Errorf("%w: its schema has no %s", format.ErrNotTrace, format.KeyHeader)
-	}
 	t := &table{schema: schema, head: new(format.Header), events: format.IsEventSchema(schema), kinds: format.KindNames()}
-	if err := json.Unmarshal([]byte(meta.Values()[i]), t.head); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+	if err := decodeHeader(schema, t.head); err != nil {
+		return nil, err
 	}
 	if err := checkVersion(int64(t.head.Version)); err != nil {
 		return nil, err
@@ -66,6 +61,19 @@ func newTable(schema *arrow.Schema) (*table, error) {
 	}
 	t.dictionaries = make([]arrow.Array, len(dictionaryTypes(schema.Fields(), nil)))
 	return t, nil
+}
+
+// decodeHeader reads the header from a schema's metadata.
+func decodeHeader(schema *arrow.Schema, to any) error {
+	meta := schema.Metadata()
+	i := meta.FindKey(format.KeyHeader)
+	if i < 0 {
+		return fmt.Errorf("%w: its schema has no %s", format.ErrNotTrace, format.KeyHeader)
+	}
+	if err := json.Unmarshal([]byte(meta.Values()[i]), to); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	return nil
 }
 
 func checkVersion(v int64) error {

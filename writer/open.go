@@ -43,7 +43,7 @@ func open(f *os.File, opts Options) (*Writer, error) {
 	}
 	// The sidecar is what keeps two writers apart: it comes before the state
 	// is read that the other one might change.
-	s, err := createSidecar(f.Name()+format.SidecarSuffix, id, false)
+	s, err := createSidecar(f.Name()+format.SidecarSuffix, id, &Options{Mode: opts.Mode})
 	if err != nil {
 		return nil, err
 	}

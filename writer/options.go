@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -56,8 +57,15 @@ type Options struct {
 	// exceeds the size by that much. Default: no limit.
 	MaxBytes int64
 
+	// Mode is that of the file and its sidecar, whatever the umask. Default
+	// 0600.
+	Mode os.FileMode
 	// Force replaces an existing file.
 	Force bool
+	// NameAtStart lets the file appear under its name only at Start, when it
+	// is an Arrow file and its sidecar is there. Systems that cannot rename an
+	// open file name it at once.
+	NameAtStart bool
 	// NoSidecar is for conversions, which can be repeated: the file appears
 	// under its name only when it is complete, and has no sidecar.
 	NoSidecar bool
@@ -88,6 +96,9 @@ const (
 
 // withDefaults returns the options with defaults in place of zero values.
 func (o Options) withDefaults() (Options, error) {
+	if o.Mode == 0 {
+		o.Mode = 0o600
+	}
 	if o.SegmentRows <= 0 {
 		o.SegmentRows = DefaultSegmentRows
 	}

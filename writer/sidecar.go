@@ -35,17 +35,17 @@ type slot struct {
 
 // createSidecar creates the file and takes its lock, which it holds until
 // remove, close or the end of the process.
-func createSidecar(path, id string, force bool) (*sidecar, error) {
+func createSidecar(path, id string, opts *Options) (*sidecar, error) {
 	uid, err := uuid.Parse(id)
 	if err != nil {
 		return nil, fmt.Errorf("trace id %q: %w", id, err)
 	}
-	if force {
+	if opts.Force {
 		if err := removeStale(path); err != nil {
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, opts.Mode)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func createSidecar(path, id string, force bool) (*sidecar, error) {
 		return nil, errors.Join(err, f.Close()) // it is another recorder's
 	}
 	s := &sidecar{file: f}
-	if err := s.init(uid); err != nil {
+	if err := s.init(uid, opts.Mode); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
@@ -96,8 +96,8 @@ func own(f *os.File) error {
 	return nil
 }
 
-func (s *sidecar) init(id uuid.UUID) error {
-	if err := private(s.file); err != nil {
+func (s *sidecar) init(id uuid.UUID, mode os.FileMode) error {
+	if err := setMode(s.file, mode); err != nil {
 		return err
 	}
 	var err error

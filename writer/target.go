@@ -38,8 +38,8 @@ type oldTail struct {
 }
 
 // createTarget creates the file: under its own name, or under a temporary one
-// beside it if it is to be hidden or to replace another.
-func createTarget(path string, force, hidden bool) (*target, error) {
+// beside it if it is to be hidden, to replace another or to be named at Start.
+func createTarget(path string, opts *Options, hidden bool) (*target, error) {
 	if path == "" {
 		return nil, errors.New("trace without a file name")
 	}
@@ -48,7 +48,7 @@ func createTarget(path string, force, hidden bool) (*target, error) {
 	if exists && info.IsDir() {
 		return nil, fmt.Errorf("%s: is a directory", path)
 	}
-	if exists && !force {
+	if exists && !opts.Force {
 		return nil, &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
 	}
 	if exists && !hidden && !renamesOpen {
@@ -57,27 +57,28 @@ func createTarget(path string, force, hidden bool) (*target, error) {
 		}
 		exists = false
 	}
-	t := &target{path: path, force: force, hidden: hidden, named: !hidden && !exists}
+	late := hidden || exists || opts.NameAtStart && renamesOpen
+	t := &target{path: path, force: opts.Force, hidden: hidden, named: !late}
 	name := path
 	if !t.named {
 		if name, err = temporaryName(path); err != nil {
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, opts.Mode)
 	if err != nil {
 		return nil, err
 	}
 	t.file = f
-	if err := private(f); err != nil {
+	if err := setMode(f, opts.Mode); err != nil {
 		return nil, errors.Join(err, t.abort())
 	}
 	return t, nil
 }
 
-// private gives a file its mode whatever the umask.
-func private(f *os.File) error {
-	if err := f.Chmod(0o600); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+// setMode gives a file its mode whatever the umask.
+func setMode(f *os.File, mode os.FileMode) error {
+	if err := f.Chmod(mode); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	return nil

@@ -83,7 +83,7 @@ func Create(path string, opts Options) (*Writer, error) {
 			return nil, err
 		}
 	}
-	if w.target, err = createTarget(path, opts.Force, hidden); err != nil {
+	if w.target, err = createTarget(path, &w.opts, hidden); err != nil {
 		return nil, err
 	}
 	w.openTarget()
@@ -219,7 +219,7 @@ func (w *Writer) name() error {
 	}
 	if !w.target.hidden && w.sidecar == nil {
 		var err error
-		if w.sidecar, err = createSidecar(w.target.path+format.SidecarSuffix, w.header.ID, w.opts.Force); err != nil {
+		if w.sidecar, err = createSidecar(w.target.path+format.SidecarSuffix, w.header.ID, &w.opts); err != nil {
 			return err
 		}
 	}
