@@ -55,6 +55,9 @@ type Config struct {
 	Observe Observer     // is told of each event as it happens; nil: nobody is
 
 	// For Record only.
+	Tags    map[string]string // Header.Tags
+	Detach  bool              // the trace names the module and does not hold it
+	Started func()            // called when the trace exists, before the guest runs; may be nil
 	// TextLimit is how many bytes are kept of a write elsewhere than to stdout
 	// and stderr, -1 for all. 0 is all for a program that has a network, where
 	// what was sent is what people ask for, and 1024 for others.

@@ -234,7 +234,7 @@ func (r *Recorder) begin(m *Module, compiled wazero.CompiledModule) error {
 	for _, name := range slices.Sorted(maps.Keys(compiled.ExportedFunctions())) {
 		r.names.export(name)
 	}
-	r.w, err = r.names.create(r.create, r.header, m)
+	r.w, err = r.names.create(r.create, r.header, m, false)
 	return err
 }
 

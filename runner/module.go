@@ -59,6 +59,11 @@ func (m Module) sha256() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// attachment describes the module as a file of a trace.
+func (m Module) attachment() format.Attachment {
+	return format.Attachment{Name: m.Name, MediaType: format.MediaTypeWasm, Size: int64(len(m.Bytes)), SHA256: sha256.Sum256(m.Bytes)}
+}
+
 // matches: the function has the signature that the import wants.
 func matches(fn *format.Function, def api.FunctionDefinition) bool {
 	return typesMatch(fn.Params, def.ParamTypes()) && typesMatch(fn.Result, def.ResultTypes())

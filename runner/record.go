@@ -181,9 +181,12 @@ func (s *session) close() {
 // startRecording creates the trace and attaches the module.
 func (s *session) startRecording(create CreateFunc) error {
 	header, names := s.describe()
-	w, err := names.create(create, header, s.module)
+	w, err := names.create(create, header, s.module, s.cfg.Detach)
 	if err != nil {
 		return err
+	}
+	if s.cfg.Started != nil {
+		s.cfg.Started()
 	}
 	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, gate: &s.gate, names: names, peer: s.system.Peer}
 	return nil
@@ -192,7 +195,7 @@ func (s *session) startRecording(create CreateFunc) error {
 // describe returns the header of the run's trace, and the names in it.
 func (s *session) describe() (*format.Header, *dictionaries) {
 	header := &format.Header{
-		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.textLimit(),
+		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, Tags: s.cfg.Tags, TextLimit: s.cfg.textLimit(),
 		Program: s.program(), Host: s.options.host(s.engine.kind),
 	}
 	d := newDictionaries()

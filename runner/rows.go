@@ -38,8 +38,8 @@ func (d *dictionaries) add(module, function string) (int16, int16) {
 
 func (d *dictionaries) export(name string) int16 { return code(d.codes, &d.functions, name) }
 
-// create makes the writer and attaches the module.
-func (d *dictionaries) create(create CreateFunc, h *format.Header, m *Module) (*writer.Writer, error) {
+// create makes the writer and attaches the module, or names it.
+func (d *dictionaries) create(create CreateFunc, h *format.Header, m *Module, detach bool) (*writer.Writer, error) {
 	if n := len(d.functions); n > math.MaxInt16 {
 		return nil, fmt.Errorf("%s: expected at most %d imports and exports, found %d", m.Name, math.MaxInt16, n)
 	}
@@ -47,7 +47,11 @@ func (d *dictionaries) create(create CreateFunc, h *format.Header, m *Module) (*
 	if err != nil {
 		return nil, err
 	}
-	err = w.Attach(m.Name, format.MediaTypeWasm, m.Bytes)
+	if detach {
+		err = w.AttachDetached(m.attachment())
+	} else {
+		err = w.Attach(m.Name, format.MediaTypeWasm, m.Bytes)
+	}
 	if err == nil {
 		err = w.Start()
 	}
