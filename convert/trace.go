@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -73,13 +74,14 @@ func (c *conversion) fromTrace(f *reader.File) error {
 }
 
 func (c *conversion) fromAttachment(f *reader.File, a format.Attachment) error {
-	if a.Detached {
+	r, err := f.OpenAttachment(a.Name)
+	if errors.Is(err, reader.ErrDetached) {
 		return c.attach(&a, nil)
 	}
-	r, err := f.OpenAttachment(a.Name)
 	if err != nil {
 		return err
 	}
+	a.Detached = false
 	return c.attach(&a, io.NewSectionReader(r, 0, a.Size))
 }
 

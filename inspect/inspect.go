@@ -30,12 +30,13 @@ const (
 
 // Summary is what is known of a trace without reading its events.
 type Summary struct {
-	ID      string    `json:"id"` // UUID
-	State   State     `json:"state"`
-	Start   time.Time `json:"start"` // when recording began
-	Tool    string    `json:"tool"`
-	Version int       `json:"format_version"`
-	Source  string    `json:"source,omitempty"` // what the trace was made from
+	ID      string            `json:"id"` // UUID
+	State   State             `json:"state"`
+	Start   time.Time         `json:"start"` // when recording began
+	Tool    string            `json:"tool"`
+	Version int               `json:"format_version"`
+	Source  string            `json:"source,omitempty"` // what the trace was made from
+	Tags    map[string]string `json:"tags,omitempty"`
 
 	DurationNS  int64 `json:"duration_ns"` // from the first event to the last
 	FirstTimeNS int64 `json:"first_time_ns,string"`
@@ -77,7 +78,7 @@ func Summarize(f *reader.File) (*Summary, error) {
 	}
 	h, sum := f.Header(), f.Summary()
 	s := &Summary{
-		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source,
+		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source, Tags: h.Tags,
 		FirstTimeNS: sum.FirstTimeNS, LastTimeNS: sum.LastTimeNS, DurationNS: span(sum.FirstTimeNS, sum.LastTimeNS),
 		Program: h.Program, Host: h.Host, Exit: sum.Exit,
 		Modules: modules(f), Attachments: Attachments(f),

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,6 +69,7 @@ func (s *Summary) writeFacts(p page) {
 	p.fact("Runtime", hostText(s.Host))
 	p.fact("Recorded by", escape(s.Tool))
 	p.fact("Made from", escape(s.Source))
+	p.list("Tags", tagLines(s.Tags))
 	p.list("Modules", mapped(s.Modules, moduleLine))
 	s.writeProgram(p)
 	p.list("Attachments", mapped(s.otherAttachments(), attachmentLine))
@@ -80,6 +83,17 @@ func (p page) state(s *Summary) string {
 		return p.o.paint(ansiRed, string(s.State))
 	}
 	return string(s.State)
+}
+
+// WriteProgram writes the part of the summary that says what the program was
+// given and ran in.
+func (s *Summary) WriteProgram(w io.Writer, o TextOptions) error {
+	var b bytes.Buffer
+	p := page{&b, &o}
+	p.fact("Runtime", hostText(s.Host))
+	s.writeProgram(p)
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 func (s *Summary) writeProgram(p page) {
@@ -104,6 +118,14 @@ func mapped[T any](list []T, text func(T) string) []string {
 	lines := make([]string, len(list))
 	for i, v := range list {
 		lines[i] = text(v)
+	}
+	return lines
+}
+
+func tagLines(tags map[string]string) []string {
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		lines = append(lines, escape(key+"="+tags[key]))
 	}
 	return lines
 }
@@ -210,7 +232,7 @@ func (s *Summary) writeColumns(w io.Writer, o *TextOptions) error {
 
 // WriteSegments writes a table of segments.
 func WriteSegments(w io.Writer, list []Segment, o TextOptions) error {
-	t := newTable("SEGMENT", ">RECORDS", ">BATCHES", ">DURATION", ">SIZE", ">UNCOMPRESSED", ">COMPRESSED", ">RATIO")
+	t := newTable("SEGMENT", ">RECORDS", ">BATCHES", ">DURATION", ">SIZE", ">UNCOMPRESSED SIZE", ">COMPRESSED SIZE", ">COMPRESSION RATIO")
 	for _, s := range list {
 		number := strconv.Itoa(s.Number)
 		if s.Open {

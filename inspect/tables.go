@@ -3,6 +3,7 @@ package inspect
 import (
 	"cmp"
 	"encoding/hex"
+	"errors"
 	"slices"
 
 	"github.com/tracetool/tracetool/format"
@@ -114,10 +115,8 @@ type Module struct {
 func Modules(f *reader.File) []Module {
 	list := modules(f)
 	for i := range list {
-		if m := &list[i]; !m.Detached {
-			if err := m.read(f); err != nil {
-				m.Error = err.Error()
-			}
+		if err := list[i].read(f); err != nil && !errors.Is(err, reader.ErrDetached) {
+			list[i].Error = err.Error()
 		}
 	}
 	return list

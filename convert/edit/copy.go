@@ -27,6 +27,13 @@ func Snapshot(ctx context.Context, in *reader.File, out Output) (*Result, error)
 	return copyTrace(ctx, in, out, nil)
 }
 
+// Copy writes a trace again. Nothing of it changes, and neither does its root
+// hash where it is compressed alike.
+func Copy(ctx context.Context, in *reader.File, out Output) (*Result, error) {
+	out.Source = in.Header().Source
+	return copyTrace(ctx, in, out, nil)
+}
+
 // AddAttachment writes a copy of a trace that holds one more file. It is an
 // error if an attachment has that name.
 func AddAttachment(ctx context.Context, in *reader.File, out Output, name, mediaType string, r io.ReaderAt, size int64) (*Result, error) {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/ipc"
@@ -31,6 +32,11 @@ type Output struct {
 	Compression ipc.Codec          // default zstd
 	Source      string             // Header.Source: the command with its arguments, "filter a.trace.arrow"; empty: only its verb
 	Progress    func(events int64) // called with the number of events written, every few thousand; may be nil
+	Mode        os.FileMode        // of the file; default 0600
+	KeepID      bool               // Filter: the new trace takes the place of the other one and has its id
+	// Detach is given the modules, which the trace then names and does not
+	// hold. Default: they are embedded.
+	Detach func(data []byte) error
 }
 
 // Result is what was written.
@@ -43,7 +49,7 @@ type Result struct {
 }
 
 func (o *Output) create(opts writer.Options) (*writer.Writer, error) {
-	opts.Force, opts.Sync, opts.Compression, opts.NoSidecar = o.Force, o.Sync, o.Compression, true
+	opts.Force, opts.Sync, opts.Compression, opts.NoSidecar, opts.Mode = o.Force, o.Sync, o.Compression, true, o.Mode
 	if o.Pipe != nil {
 		return writer.New(o.Pipe, opts)
 	}
@@ -57,7 +63,7 @@ func (o *Output) write(opts writer.Options, fill func(*sink) error) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{w: w, progress: o.Progress}
+	s := &sink{w: w, progress: o.Progress, detach: o.Detach}
 	if err := fill(s); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
@@ -74,6 +80,7 @@ type sink struct {
 	attachments int
 	ended       bool // an exit or trap event has been appended
 	progress    func(int64)
+	detach      func(data []byte) error
 }
 
 var kinds = format.KindNames()
@@ -117,23 +124,39 @@ func (s *sink) events(ctx context.Context, in *reader.File, q reader.Query) erro
 	return nil
 }
 
-// attach copies an attachment under a name.
+// attach copies an attachment under a name. One that the trace does not hold is
+// embedded if the trace was opened with a way to its bytes.
 func (s *sink) attach(in *reader.File, a format.Attachment, name string) error {
-	from := a.Name
+	r, err := in.OpenAttachment(a.Name)
 	a.Name = name
-	if a.Detached {
+	if errors.Is(err, reader.ErrDetached) {
 		s.attachments++
 		return s.w.AttachDetached(a)
 	}
-	r, err := in.OpenAttachment(from)
 	if err != nil {
 		return err
+	}
+	if s.detach != nil && a.MediaType == format.MediaTypeWasm {
+		return s.attachElsewhere(in, a)
 	}
 	if _, err := io.Copy(io.Discard, r); err != nil { // checks its sha256, which the writer makes anew
 		return err
 	}
 	s.attachments++
 	return s.w.AttachFrom(name, a.MediaType, r, a.Size)
+}
+
+// attachElsewhere hands a module over and names it.
+func (s *sink) attachElsewhere(in *reader.File, a format.Attachment) error {
+	data, err := in.ReadAttachment(a.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.detach(data); err != nil {
+		return err
+	}
+	s.attachments++
+	return s.w.AttachDetached(a)
 }
 
 func (s *sink) attachAll(in *reader.File) error {
@@ -204,7 +227,9 @@ func optionsLike(in *reader.File, source string) writer.Options {
 // can only select a range of rows.
 func Filter(ctx context.Context, in *reader.File, q reader.Query, out Output) (*Result, error) {
 	opts := optionsLike(in, cmp.Or(out.Source, "filter"))
-	opts.Header.ID = ""
+	if !out.KeepID {
+		opts.Header.ID = ""
+	}
 	if !in.IsEvents() && !rangeOnly(q) {
 		return nil, errors.New("a table of other records than events can only be filtered by row numbers")
 	}
