@@ -17,6 +17,7 @@ const appName = "tracetool"
 // The headings of the table of commands.
 const (
 	groupRun    = "Record and replay"
+	groupStore  = "The registry"
 	groupLook   = "Look into a trace"
 	groupChange = "Make traces from traces"
 )
@@ -34,15 +35,17 @@ func newApp() *cli.App {
   tracetool record app.wasm              writes app.trace.arrow
   tracetool replay app.trace.arrow       runs it again, with nothing but the trace
   tracetool inspect app.trace.arrow      shows what is in it`,
-		Groups: []string{groupRun, groupLook, groupChange},
+		Groups: []string{groupRun, groupStore, groupLook, groupChange},
 		Commands: []*cli.Command{
 			recordCommand, replayCommand, runCommand,
-			inspectCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
+			getCommand, describeCommand, exportCommand, importCommand, deleteCommand, gcCommand, configCommand,
+			inspectCommand, logsCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
 		},
 		Modules:   []string{"github.com/tetratelabs/wazero", "github.com/apache/arrow/go/v15"},
 		ExitCodes: exitCodes,
 		Classify:  classify,
+		Defaults:  applySettings,
 	}
 }
 

@@ -78,6 +78,15 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 		}
 		defer file.Close()
 		in = convert.Input{Reader: io.NewSectionReader(file, 0, file.Size())}
+	default:
+		f, err := v.source.recording(args[0])
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			defer f.Close()
+			in = convert.Input{File: f}
+		}
 	}
 	meter := &meter{streams: streams}
 	opts.Progress = meter.update

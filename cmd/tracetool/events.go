@@ -143,7 +143,7 @@ func (v *filterFlags) errnoCodes() ([]int32, error) {
 	return codes, nil
 }
 
-// timeLayouts are the dates that parseTime reads; those without a zone are
+// timeLayouts are the dates that parseDate reads; those without a zone are
 // local.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"}
 
@@ -156,12 +156,19 @@ func parseTime(flag, text string, f *reader.File) (int64, error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return f.Header().StartNS + d.Nanoseconds(), nil
 	}
-	for _, layout := range timeLayouts {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t.UnixNano(), nil
-		}
+	if t, ok := parseDate(text); ok {
+		return t.UnixNano(), nil
 	}
 	return 0, cli.Usagef("--%s: %q: want a duration such as 1.5s or a time such as 2026-01-31T12:00:00Z", flag, text)
+}
+
+func parseDate(text string) (time.Time, bool) {
+	for _, layout := range timeLayouts {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // eventFlags say how events are printed.

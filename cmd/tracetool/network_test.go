@@ -34,9 +34,9 @@ func toolOut(t *testing.T, code int, args ...string) string {
 	return stdout
 }
 
-// record runs a recording, which must exit with 0, calls during meanwhile and
+// recordDuring runs a recording, which must exit with 0, calls during meanwhile and
 // returns what the program wrote to stdout.
-func record(t *testing.T, during func(), args ...string) string {
+func recordDuring(t *testing.T, during func(), args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := exec.Command("tracetool", append([]string{"record", "-q"}, args...)...)
@@ -88,7 +88,7 @@ func recordServer(t *testing.T, flags ...string) (trace, address, stdout string)
 	t.Helper()
 	trace = filepath.Join(t.TempDir(), "server.trace.arrow")
 	args := append([]string{serverWasm, "-t", trace, "--listen", "127.0.0.1:0"}, flags...)
-	stdout = record(t, func() {
+	stdout = recordDuring(t, func() {
 		address = listenAddress(t, trace)
 		client := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 		request(t, client, "GET", "http://"+address+"/", "")

@@ -18,9 +18,10 @@ import (
 
 // outcome is what --report writes: how a run or a replay went.
 type outcome struct {
-	Command    string      `json:"command"`          // "record" or "replay"
+	Command    string      `json:"command"`          // "record", "run" or "replay"
 	Module     string      `json:"module,omitempty"` // file of the program; at replay what replaced it
 	Trace      string      `json:"trace,omitempty"`
+	Process    string      `json:"process,omitempty"`   // id in the registry
 	End        runner.End  `json:"end,omitempty"`       // absent if the guest was not started or we failed
 	ExitCode   *uint32     `json:"exit_code,omitempty"` // the guest's, 134 for a trap
 	Events     int64       `json:"events"`

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
+	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/profile"
@@ -49,6 +53,7 @@ type profileVerb struct {
 	timeout     time.Duration
 	output      ui.Format
 	force       bool
+	keep        bool
 }
 
 func (v *profileVerb) bind(fs *pflag.FlagSet) {
@@ -60,6 +65,7 @@ func (v *profileVerb) bind(fs *pflag.FlagSet) {
 	v.engine.bind(fs, "engine that executes the program; auto takes the one of the recording")
 	cli.DurationVarP(fs, &v.timeout, "timeout", "", 0, "stop after `DURATION`")
 	cli.FormatVar(fs, &v.output)
+	fs.BoolVar(&v.keep, "keep", false, "keep both profiles in the registry, beside the recording")
 	fs.BoolVarP(&v.force, "force", "f", false, "replace files that exist")
 	v.source.bind(fs)
 	cli.CompleteFlag(fs, "module", cli.Files(".wasm"))
@@ -69,6 +75,8 @@ func (v *profileVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	switch {
 	case v.rate < 1 || v.rate > profile.MaxRate:
 		return cli.Usagef("--rate: want 1 to %d", profile.MaxRate)
+	case v.keep && (v.cpu != "" || v.memory != ""):
+		return cli.Usagef("--keep: not with --cpu and --memory")
 	case v.limit < 0:
 		return cli.Usagef("--limit: want 0 or more")
 	}
@@ -85,13 +93,16 @@ func (v *profileVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 		}
 		cfg.Module = &module
 	}
-	return v.profile(ctx, streams, f, cfg)
+	return v.profile(ctx, streams, args[0], f, cfg)
 }
 
 // profile makes the profiles that were asked for, each by a replay.
-func (v *profileVerb) profile(ctx context.Context, streams *cli.IO, f *reader.File, cfg runner.ReplayConfig) error {
+func (v *profileVerb) profile(ctx context.Context, streams *cli.IO, operand string, f *reader.File, cfg runner.ReplayConfig) error {
 	cpu := func() (*profile.Profile, *runner.Result, error) { return profile.CPU(ctx, f, cfg, v.rate) }
 	memory := func() (*profile.Profile, *runner.Result, error) { return profile.Memory(ctx, f, cfg) }
+	if v.keep {
+		return errors.Join(v.store(ctx, streams, operand, "cpu", cpu), v.store(ctx, streams, operand, "memory", memory))
+	}
 	if v.cpu == "" && v.memory == "" {
 		p, result, err := cpu()
 		if err := v.ended(ctx, streams, result, err); err != nil {
@@ -111,6 +122,30 @@ func (v *profileVerb) profile(ctx context.Context, streams *cli.IO, f *reader.Fi
 		}
 	}
 	return nil
+}
+
+// store makes a profile and keeps it in the registry.
+func (v *profileVerb) store(ctx context.Context, streams *cli.IO, operand, kind string, make func() (*profile.Profile, *runner.Result, error)) error {
+	at, err := v.source.find(operand)
+	if err != nil {
+		return err
+	}
+	if at.registry == nil {
+		return cli.Usagef("--keep: %s is in no registry", operand)
+	}
+	p, result, err := make()
+	if err := v.ended(ctx, streams, result, err); err != nil {
+		return err
+	}
+	var data bytes.Buffer
+	if err := p.Write(&data); err != nil {
+		return err
+	}
+	id, err := at.registry.PutProfile(strings.TrimSuffix(filepath.Base(at.path), format.Extension), kind, data.Bytes())
+	if err != nil {
+		return err
+	}
+	return writeLine(streams, id)
 }
 
 func (v *profileVerb) write(ctx context.Context, streams *cli.IO, path string, make func() (*profile.Profile, *runner.Result, error)) error {

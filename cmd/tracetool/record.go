@@ -71,9 +71,22 @@ var guestCodesTable = []cli.ExitCode{
 
 // recordVerb is the flags of record.
 type recordVerb struct {
-	guest        guestFlags
-	end          endFlags
-	trace        string
+	guest guestFlags
+	end   endFlags
+	keep  keepFlags
+	trace string
+}
+
+func (v *recordVerb) bind(fs *pflag.FlagSet) {
+	fs.StringVarP(&v.trace, "trace", "t", "", "write the trace to `FILE`, - for stdout")
+	v.guest.bind(fs)
+	v.keep.bind(fs)
+	v.end.bind(fs)
+	cli.CompleteFlag(fs, "trace", traceFiles)
+}
+
+// keepFlags say what record and run keep, and how it is written.
+type keepFlags struct {
 	maxTrace     int64
 	fullText     fullTextFlag
 	compression  codecName
@@ -81,16 +94,23 @@ type recordVerb struct {
 	sync         bool
 }
 
-func (v *recordVerb) bind(fs *pflag.FlagSet) {
-	fs.StringVarP(&v.trace, "trace", "t", "", "write the trace to `FILE`, - for stdout")
-	v.guest.bind(fs)
-	cli.SizeVarP(fs, &v.maxTrace, "max-trace-size", "", 0, "stop when the trace has reached `SIZE`")
-	v.fullText.bind(fs)
-	v.compression.bind(fs)
-	cli.DurationVarP(fs, &v.sealInterval, "seal-interval", "", 0, "complete the file every `DURATION`, for other tools that watch it")
-	fs.BoolVar(&v.sync, "sync", false, "wait until the disk has each segment: survives a power cut")
-	v.end.bind(fs)
-	cli.CompleteFlag(fs, "trace", traceFiles)
+func (k *keepFlags) bind(fs *pflag.FlagSet) {
+	cli.SizeVarP(fs, &k.maxTrace, "max-trace-size", "", 0, "stop when the trace has reached `SIZE`")
+	k.fullText.bind(fs)
+	k.compression.bind(fs)
+	cli.DurationVarP(fs, &k.sealInterval, "seal-interval", "", 0, "complete the file every `DURATION`, for other tools that watch it")
+	fs.BoolVar(&k.sync, "sync", false, "wait until the disk has each segment: survives a power cut")
+}
+
+// config says in a recording's configuration what is kept of it.
+func (k *keepFlags) config(cfg *runner.Config) {
+	cfg.Tool, cfg.TextLimit = toolName(), k.fullText.limit()
+}
+
+// options completes those of a recording's writer.
+func (k *keepFlags) options(o writer.Options) writer.Options {
+	o.Compression, o.SealInterval, o.Sync, o.MaxBytes = k.compression.codec(), k.sealInterval, k.sync, k.maxTrace
+	return o
 }
 
 // fullTextFlag is --full-text. Without it the runner decides.
@@ -182,8 +202,7 @@ func (r *recording) record(ctx context.Context) (*runner.Result, error) {
 // prepare finds out where the trace goes, and what that means for the guest's
 // stdout.
 func (r *recording) prepare(cfg *runner.Config) (err error) {
-	cfg.Tool = toolName()
-	cfg.TextLimit = r.verb.fullText.limit()
+	r.verb.keep.config(cfg)
 	if r.stdout = cfg.Stdout; r.verb.trace == stream {
 		r.pipe, err = r.streams.BinaryStdout()
 		r.stdout = cfg.Stderr
@@ -204,8 +223,8 @@ func toolName() string {
 
 // create is the runner's [runner.CreateFunc].
 func (r *recording) create(o writer.Options) (*writer.Writer, error) {
-	o.Compression, o.SealInterval, o.Sync = r.verb.compression.codec(), r.verb.sealInterval, r.verb.sync
-	o.MaxBytes, o.Force = r.verb.maxTrace, r.force
+	o = r.verb.keep.options(o)
+	o.Force = r.force
 	w, path, err := r.createAt(o)
 	if err == nil {
 		r.path = path
@@ -295,20 +314,25 @@ func (r *recording) finish(ctx context.Context) error {
 
 // note tells how it went, in one line.
 func (r *recording) note(result *runner.Result) {
-	line := fmt.Sprintf("recorded %s in %s", plural(result.Events, "event"), ui.Duration(result.Duration))
-	switch result.End {
-	case runner.EndTimeout:
-		line += ", until --timeout passed"
-	case runner.EndFull:
-		line += ", until the trace reached --max-trace-size"
-	case runner.EndCancelled:
-		line += ", until it was interrupted"
-	}
+	line := fmt.Sprintf("recorded %s in %s%s", plural(result.Events, "event"), ui.Duration(result.Duration), endNote(result))
 	if r.pipe != nil {
 		r.streams.Notef("%s", line)
 		return
 	}
 	r.streams.Notef("%s; replay with: tracetool replay %s", line, shellQuote(r.path))
+}
+
+// endNote says why a recording is one of a part only.
+func endNote(result *runner.Result) string {
+	switch result.End {
+	case runner.EndTimeout:
+		return ", until --timeout passed"
+	case runner.EndFull:
+		return ", until the trace reached --max-trace-size"
+	case runner.EndCancelled:
+		return ", until it was interrupted"
+	}
+	return ""
 }
 
 // shellQuote quotes a file name for a shell, where that is necessary.

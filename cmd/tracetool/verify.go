@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -14,19 +16,21 @@ import (
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/reader/remote"
+	"github.com/tracetool/tracetool/runner/registry"
 )
 
 var verifyCommand = &cli.Command{
 	Name:  "verify",
-	Args:  "FILE",
-	Short: "Make every check of a trace",
+	Args:  "[FILE]",
+	Short: "Make every check of a trace, or of the registry",
 	Group: groupLook,
-	Long: `Checks every checksum, bound and count, the digests of modules and other attachments, and the statistics. Each problem is a line.
+	Long: `Checks every checksum, bound and count, the digests of modules and other attachments, and the statistics. Each problem is a line. Without FILE: of every recording in the registry, and of the programs.
 
 Checksums inside a file prove that it is whole, not that nobody has written it anew. For that, keep the root hash that verify prints elsewhere and give it back with --root.`,
 	Examples: []cli.Example{
 		{Command: "tracetool verify app.trace.arrow", What: "Check a trace and print its root hash"},
 		{Command: "tracetool verify -o json app.trace.arrow", What: "The same for a program"},
+		{Command: "tracetool verify", What: "Check the registry"},
 	},
 	Complete: []cli.Completion{cli.Files(".arrow")},
 	Bind: func(fs *pflag.FlagSet) cli.Body {
@@ -49,6 +53,9 @@ func (v *verifyVerb) run(ctx context.Context, streams *cli.IO, args []string) er
 	if root, err := hex.DecodeString(v.root); err != nil || len(root) != 0 && len(root) != 32 {
 		return cli.Usagef("--root: want 64 hex digits")
 	}
+	if len(args) == 0 {
+		return v.verifyRegistry(ctx, streams)
+	}
 	report := func(p inspect.Problem) {
 		if v.output == ui.Text {
 			fmt.Fprintf(streams.Stdout, "%s: %s\n", ui.Escape(remote.Redact(args[0])), p)
@@ -64,20 +71,103 @@ func (v *verifyVerb) run(ctx context.Context, streams *cli.IO, args []string) er
 	return cli.Exit(codeCorrupt)
 }
 
-// verify leaves out what is no trace at all, which has no list of problems.
-func (v *verifyVerb) verify(ctx context.Context, streams *cli.IO, path string, report func(inspect.Problem)) (*inspect.Verification, error) {
-	o := reader.Options{Limits: v.source.limits()}
-	if remote.IsURL(path) {
-		return v.verifyRemote(ctx, streams, path, o, report)
+// registryVerification is what verify finds in a registry.
+type registryVerification struct {
+	Dir       string   `json:"dir"`
+	OK        bool     `json:"ok"`
+	Processes int      `json:"processes"`
+	Modules   int      `json:"modules"`
+	Problems  []string `json:"problems"`
+}
+
+func (v *verifyVerb) verifyRegistry(ctx context.Context, streams *cli.IO) error {
+	if v.root != "" {
+		return cli.Usagef("--root is for one trace")
 	}
-	f, err := reader.Open(path, o)
+	reg, err := v.source.registry.open()
+	if err != nil {
+		return err
+	}
+	result := &registryVerification{Dir: reg.Dir(), Problems: []string{}}
+	report := func(problem string) {
+		result.Problems = append(result.Problems, problem)
+		if v.output == ui.Text {
+			fmt.Fprintln(streams.Stdout, ui.Escape(problem))
+		}
+	}
+	if err := v.verifyAll(ctx, reg, result, report); err != nil {
+		return err
+	}
+	if result.OK = len(result.Problems) == 0; v.output != ui.Text {
+		err = ui.Encode(streams.Stdout, v.output, result)
+	} else {
+		_, err = fmt.Fprintf(streams.Stdout, "%s: %s, %s: %s\n", ui.Escape(reg.Dir()), plural(int64(result.Processes), "process"),
+			plural(int64(result.Modules), "module"), v.verdict(streams.Stdout, int64(len(result.Problems))))
+	}
+	if err != nil || result.OK {
+		return err
+	}
+	return cli.Exit(codeCorrupt)
+}
+
+// verifyAll checks the recordings one after the other, and the modules.
+func (v *verifyVerb) verifyAll(ctx context.Context, reg *registry.Registry, result *registryVerification, report func(string)) error {
+	processes, err := processesOf(ctx, reg, nil)
+	if err != nil {
+		return err
+	}
+	modules, err := reg.Modules(processes)
+	if err != nil {
+		return err
+	}
+	result.Processes, result.Modules = len(processes), len(modules)
+	problems, err := reg.CheckModules(processes)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		report(p.Error())
+	}
+	for _, p := range processes {
+		// The module was checked above; one that is missing is no fault of each trace.
+		o := reader.Options{Limits: v.source.limits()}
+		_, err := inspect.Verify(ctx, reg.TracePath(p.ID), o, "", func(found inspect.Problem) { report("process " + p.ID + ": " + found.String()) })
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdict is "ok", or the number of problems.
+func (v *verifyVerb) verdict(out *ui.Stream, problems int64) string {
+	if problems == 0 {
+		return out.Paint(ui.Green, "ok")
+	}
+	return out.Paint(ui.Red, plural(problems, "problem"))
+}
+
+// verify leaves out what is no trace at all, which has no list of problems.
+func (v *verifyVerb) verify(ctx context.Context, streams *cli.IO, operand string, report func(inspect.Problem)) (*inspect.Verification, error) {
+	if remote.IsURL(operand) {
+		return v.verifyRemote(ctx, streams, operand, reader.Options{Limits: v.source.limits()}, report)
+	}
+	p, err := v.source.find(operand)
+	if err != nil {
+		return nil, err
+	}
+	o := v.source.options(p)
+	f, err := reader.Open(p.path, o)
 	if err == nil {
 		f.Close()
 	}
 	if !isTrace(err) {
 		return nil, err
 	}
-	return inspect.Verify(ctx, path, o, v.root, report)
+	return inspect.Verify(ctx, p.path, o, v.root, report)
 }
 
 func (v *verifyVerb) verifyRemote(ctx context.Context, streams *cli.IO, address string, o reader.Options, report func(inspect.Problem)) (*inspect.Verification, error) {
@@ -102,17 +192,21 @@ func (v *verifyVerb) show(out *ui.Stream, path string, r *inspect.Verification) 
 	if v.output != ui.Text {
 		return ui.Encode(out, v.output, r)
 	}
-	verdict := out.Paint(ui.Green, "ok")
-	if !r.OK {
-		verdict = out.Paint(ui.Red, plural(r.Count, "problem"))
+	problems := r.Count
+	if r.OK {
+		problems = 0
 	}
-	_, err := fmt.Fprintf(out, "%s: %s, root %s\n", ui.Escape(path), verdict, r.Root)
+	_, err := fmt.Fprintf(out, "%s: %s, root %s\n", ui.Escape(path), v.verdict(out, problems), r.Root)
 	return err
 }
 
 // plural is a count with its noun: "1 event", "1,234 events".
 func plural(n int64, noun string) string {
-	if n != 1 {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
 		noun += "s"
 	}
 	return ui.Count(n) + " " + noun

@@ -28,6 +28,10 @@ type App struct {
 	// and --color. It may be nil.
 	Global func(fs *pflag.FlagSet)
 
+	// Defaults may set flags that the command line has not, by [SetDefault].
+	// It may be nil.
+	Defaults func(io *IO, c *Command, fs *pflag.FlagSet) error
+
 	// Classify gives errors that are no [ExitError] a code and a hint, 0 and
 	// "" where it knows none. It may be nil.
 	Classify func(err error) (code int, hint string)
@@ -74,6 +78,9 @@ func (a *App) descend(io *IO, globals *pflag.FlagSet, argv []string) (node, []st
 		if err := fs.Parse(argv); err != nil {
 			return n, nil, n.parseError(fs, err)
 		}
+		if fs.NArg() == 0 && n.cmd().Alone != nil {
+			return n, nil, nil
+		}
 		if fs.NArg() == 0 {
 			return n, nil, n.missingVerb()
 		}
@@ -95,6 +102,11 @@ func (n node) parse(io *IO, globals *pflag.FlagSet, argv []string) (Body, []stri
 	if err := fs.Parse(argv); err != nil {
 		return nil, nil, n.parseError(fs, err)
 	}
+	if n.app.Defaults != nil {
+		if err := n.app.Defaults(io, n.cmd(), fs); err != nil {
+			return nil, nil, err
+		}
+	}
 	operands := fs.Args()
 	if at := fs.ArgsLenAtDash(); at >= 0 && n.cmd().GuestArgs {
 		operands, io.Guest = operands[:at], operands[at:]
@@ -115,6 +127,16 @@ func optionalValue(fs *pflag.FlagSet) (name string) {
 		}
 	})
 	return name
+}
+
+// SetDefault gives a flag that the command line has not set another default. A
+// flag that the command lacks is left out.
+func SetDefault(fs *pflag.FlagSet, flag, value string) error {
+	f := fs.Lookup(flag)
+	if f == nil || f.Changed {
+		return nil
+	}
+	return f.Value.Set(value)
 }
 
 // rejectTestFlag finds the flags of go test, which pflag drops without a word
@@ -171,10 +193,10 @@ func (n node) flagSet(globals *pflag.FlagSet, w io.Writer) *pflag.FlagSet {
 }
 
 // bind returns all flags of a command, its own first, and its body, nil for a
-// family.
+// family that has none.
 func (n node) bind(globals *pflag.FlagSet, w io.Writer) (*pflag.FlagSet, Body) {
 	if n.cmd().Bind == nil {
-		return n.flagSet(globals, w), nil
+		return n.flagSet(globals, w), n.cmd().Alone
 	}
 	fs := newFlagSet(w)
 	body := n.cmd().Bind(fs)

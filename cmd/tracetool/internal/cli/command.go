@@ -32,6 +32,10 @@ type Command struct {
 	Complete []Completion // how the operands complete, in order; the last repeats
 	Sub      []*Command   // the verbs of a family, which has no Bind
 
+	// Alone is the body of a family of which no verb is named, which is a
+	// mistake where it is nil.
+	Alone Body
+
 	// Bind declares the flags on fs and returns the body that uses them.
 	Bind func(fs *pflag.FlagSet) Body
 

@@ -26,6 +26,7 @@ func (n node) faults() []string {
 	fault(c.Short == "" || strings.HasSuffix(c.Short, ".") || !unicode.IsUpper([]rune(c.Short + " ")[0]),
 		"short text %q, want a sentence without full stop", c.Short)
 	fault((c.Bind == nil) == (c.Sub == nil), "want either Bind or Sub")
+	fault(c.Alone != nil && c.Sub == nil, "Alone is for families")
 	fault(c.GuestArgs != strings.HasSuffix(c.Args, guestArgs), "GuestArgs is %t, but Args is %q", c.GuestArgs, c.Args)
 	fault(len(n.exitCodes()) == 0, "no exit codes")
 	list = append(list, n.duplicates()...)
