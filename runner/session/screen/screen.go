@@ -1,0 +1,178 @@
+// Package screen is the screen of a terminal, without the terminal: bytes that a
+// program writes become a grid of cells, keys and pointer become the bytes that
+// the program reads.
+//
+// Start with [New], [Terminal.Write] and [Terminal.Row]. What the program asks
+// of its terminal, such as where the cursor is, is answered by
+// [Terminal.TakeReplies]. [Terminal.Key], [Terminal.Mouse], [Terminal.Paste] and
+// [Terminal.Focus] encode input for the modes that the program has set.
+//
+// The terminal behaves as xterm does, as far as xterm.js has it: the alternate
+// screen, scroll regions, insert mode, tab stops, line drawing characters,
+// 24-bit colors and all kinds of underlines. A cell holds a grapheme cluster of
+// Unicode 15, one or two columns wide. There is no scrollback, so lines are not
+// joined again when the screen becomes wider; pictures, palettes and protected
+// cells are left out.
+//
+// The same bytes make the same screen however they are cut into writes. Nothing
+// here has a clock, a goroutine or a random number, and no output can make a
+// terminal grow: every buffer is bounded.
+//
+// A Terminal serves one goroutine at a time.
+package screen
+
+// MaxSize bounds columns and rows.
+const MaxSize = 1000
+
+// Terminal is a screen and the state of the terminal around it.
+type Terminal struct {
+	parser
+	cols, rows int
+	normal     buffer
+	alternate  buffer
+	*buffer    // the one that is shown
+	modes      modes
+	cluster    cluster
+	tabs       []bool
+	title      string
+	replies    []byte
+	// OutputNewline makes a line feed a carriage return too, as the line
+	// discipline of a terminal that is not raw does.
+	OutputNewline bool
+}
+
+// buffer is one of the two screens.
+type buffer struct {
+	lines       []row
+	cursor      cursor
+	saved       cursor
+	top, bottom int // of the scroll region, inclusive
+}
+
+// cursor is where and how the next character is drawn. x is the number of
+// columns after one was drawn in the last column: the next one wraps.
+type cursor struct {
+	x, y     int
+	style    Style
+	charsets [4]charset
+	active   int // in charsets
+	origin   bool
+}
+
+// New returns a blank terminal. Sizes are brought into 1 to [MaxSize].
+func New(cols, rows int) *Terminal {
+	t := &Terminal{cols: clampSize(cols), rows: clampSize(rows)}
+	t.reset()
+	return t
+}
+
+func clampSize(n int) int { return min(max(n, 1), MaxSize) }
+
+// reset is what switching the terminal off and on does. What it has answered
+// stays to be read.
+func (t *Terminal) reset() {
+	t.state = ground
+	t.normal, t.alternate = newBuffer(t.cols, t.rows), newBuffer(t.cols, t.rows)
+	t.buffer = &t.normal
+	t.modes = defaultModes()
+	t.tabs = defaultTabs(t.cols)
+	t.title = ""
+	t.breakCluster()
+}
+
+func newBuffer(cols, rows int) buffer {
+	b := buffer{bottom: rows - 1, lines: make([]row, rows)}
+	for y := range b.lines {
+		b.lines[y] = newRow(cols, Style{})
+	}
+	return b
+}
+
+func defaultTabs(cols int) []bool {
+	tabs := make([]bool, cols)
+	for x := 8; x < cols; x += 8 {
+		tabs[x] = true
+	}
+	return tabs
+}
+
+// Size returns the number of columns and rows.
+func (t *Terminal) Size() (cols, rows int) { return t.cols, t.rows }
+
+// Row returns the cells of a line, which the next write changes.
+func (t *Terminal) Row(y int) []Cell { return t.lines[y] }
+
+// Cursor returns where the cursor is and whether it is shown.
+func (t *Terminal) Cursor() (x, y int, visible bool) {
+	return min(t.cursor.x, t.cols-1), t.cursor.y, t.modes.has(modeCursor)
+}
+
+// Title is what the program called its window.
+func (t *Terminal) Title() string { return t.title }
+
+// Alternate tells whether the alternate screen is shown.
+func (t *Terminal) Alternate() bool { return t.buffer == &t.alternate }
+
+// Reversed tells whether the whole screen is drawn with colors exchanged.
+func (t *Terminal) Reversed() bool { return t.modes.has(modeReverse) }
+
+// Resize changes the size. Lines are cut or extended on the right. Where lines
+// become too many, blank ones below the cursor go first, then those at the top.
+// A program that has asked for it gets a report, see [Terminal.TakeReplies].
+func (t *Terminal) Resize(cols, rows int) {
+	cols, rows = clampSize(cols), clampSize(rows)
+	if cols == t.cols && rows == t.rows {
+		return
+	}
+	t.cols, t.rows = cols, rows
+	t.normal.resize(cols, rows)
+	t.alternate.resize(cols, rows)
+	t.tabs = append(t.tabs, defaultTabs(cols)[min(len(t.tabs), cols):]...)[:cols]
+	t.breakCluster()
+	if t.modes.has(modeResizeReports) {
+		t.reportSize()
+	}
+}
+
+func (b *buffer) resize(cols, rows int) {
+	if over := b.cursor.y + 1 - rows; over > 0 {
+		b.lines = b.lines[over:]
+		b.cursor.y -= over
+		b.saved.y = max(b.saved.y-over, 0)
+	}
+	b.lines = b.lines[:min(len(b.lines), rows):min(len(b.lines), rows)]
+	for y := range b.lines {
+		b.lines[y] = b.lines[y].resize(cols)
+	}
+	for len(b.lines) < rows {
+		b.lines = append(b.lines, newRow(cols, Style{}))
+	}
+	b.top, b.bottom = 0, rows-1
+	b.cursor.clamp(cols, rows)
+	b.saved.clamp(cols, rows)
+}
+
+func (c *cursor) clamp(cols, rows int) { c.x, c.y = min(c.x, cols-1), min(c.y, rows-1) }
+
+// erasing is the style of what is erased: only the background is kept.
+func (t *Terminal) erasing() Style { return Style{Bg: t.cursor.style.Bg} }
+
+// scroll moves the lines from top to bottom up by n, or down where n is negative.
+func (t *Terminal) scroll(top, bottom, n int) {
+	size := bottom - top + 1
+	lines := t.lines[top : bottom+1]
+	s := t.erasing()
+	for range min(max(n, -n), size) {
+		if n > 0 {
+			first := lines[0]
+			copy(lines, lines[1:])
+			lines[size-1] = first
+			first.erase(0, t.cols, s)
+		} else {
+			last := lines[size-1]
+			copy(lines[1:], lines)
+			lines[0] = last
+			last.erase(0, t.cols, s)
+		}
+	}
+}
