@@ -1,0 +1,59 @@
+package session
+
+import "github.com/tracetool/tracetool/format"
+
+// chain is the FNV-1a hash of a session as far as it has gone: the header,
+// then each thing given and each frame drawn. Every bit of them changes the
+// chain of all frames that follow. What may differ between recordings of one
+// session is left out: kept cells and durations.
+type chain struct {
+	sum    uint64
+	frames int64 // folded so far
+}
+
+// start begins a chain with what the program is started with.
+func (c *chain) start(h *Header) {
+	c.sum = fnvOffset
+	c.words(uint64(h.SchemaVersion), h.Seed, uint64(h.Size.Columns), uint64(h.Size.Rows))
+	c.text(h.Profile)
+}
+
+// add folds a record in and returns the chain behind it.
+func (c *chain) add(r *Record) uint64 {
+	c.words(uint64(tag[r.Kind]), uint64(r.Time))
+	switch r.Kind {
+	case format.KindInput:
+		c.text(r.Event.String())
+	case format.KindResize:
+		c.words(uint64(r.Size.Columns), uint64(r.Size.Rows))
+	case format.KindFrame:
+		c.words(uint64(r.Index), r.Checksum)
+		c.frames++
+	case format.KindEnd:
+		c.words(uint64(r.Index))
+		if r.Exit != nil {
+			c.words(uint64(int64(r.Exit.Code)))
+		}
+	}
+	return c.sum
+}
+
+// tag is what stands for a kind in the chain: its number in the event table
+// may change.
+var tag = map[format.Kind]byte{
+	format.KindInput: 'i', format.KindResize: 'r', format.KindTick: 't', format.KindFrame: 'f', format.KindEnd: 'e',
+}
+
+func (c *chain) words(values ...uint64) {
+	for _, v := range values {
+		c.sum = foldWord(c.sum, v)
+	}
+}
+
+// text folds the length of a text and the text.
+func (c *chain) text(s string) {
+	c.words(uint64(len(s)))
+	for i := range len(s) {
+		c.sum = (c.sum ^ uint64(s[i])) * fnvPrime
+	}
+}
