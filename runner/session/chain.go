@@ -18,29 +18,36 @@ func (c *chain) start(h *Header) {
 	c.text(h.Profile)
 }
 
-// add folds a record in and returns the chain behind it.
-func (c *chain) add(r *Record) uint64 {
-	c.words(uint64(tag[r.Kind]), uint64(r.Time))
+// given folds in a record that is no frame; text is that of an event.
+func (c *chain) given(r *Record, text string) {
+	c.head(r)
 	switch r.Kind {
 	case format.KindInput:
-		c.text(r.Event.String())
+		c.text(text)
 	case format.KindResize:
 		c.words(uint64(r.Size.Columns), uint64(r.Size.Rows))
-	case format.KindFrame:
-		c.words(uint64(r.Index), r.Checksum)
-		c.frames++
 	case format.KindEnd:
 		c.words(uint64(r.Index))
 		if r.Exit != nil {
 			c.words(uint64(int64(r.Exit.Code)))
 		}
 	}
-	return c.sum
 }
 
-// tag is what stands for a kind in the chain: its number in the event table
-// may change.
-var tag = map[format.Kind]byte{
+// drawn folds in a frame.
+func (c *chain) drawn(r *Record) {
+	c.head(r)
+	c.words(r.Checksum)
+	c.frames++
+}
+
+func (c *chain) head(r *Record) {
+	c.sum = (c.sum ^ uint64(tags[r.Kind])) * fnvPrime
+	c.words(uint64(r.Time))
+}
+
+// tags stand for the kinds in the chain.
+var tags = [...]byte{
 	format.KindInput: 'i', format.KindResize: 'r', format.KindTick: 't', format.KindFrame: 'f', format.KindEnd: 'e',
 }
 
@@ -50,10 +57,18 @@ func (c *chain) words(values ...uint64) {
 	}
 }
 
-// text folds the length of a text and the text.
+// text folds in the length of a text and the text.
 func (c *chain) text(s string) {
 	c.words(uint64(len(s)))
 	for i := range len(s) {
 		c.sum = (c.sum ^ uint64(s[i])) * fnvPrime
 	}
+}
+
+// textOf is the text of a record's event, empty if it has none.
+func textOf(r *Record) string {
+	if r.Kind != format.KindInput {
+		return ""
+	}
+	return r.Event.String()
 }

@@ -90,6 +90,12 @@ func (f *Frame) Clone() *Frame {
 	return &c
 }
 
+// copyFrom makes the frame equal to another.
+func (f *Frame) copyFrom(g *Frame) {
+	f.size, f.cells, f.cursor = g.size, append(f.cells[:0], g.cells...), g.cursor
+	f.bytes, f.isBytes = append(f.bytes[:0], g.bytes...), g.isBytes
+}
+
 // Equal reports whether two frames show the same.
 func (f *Frame) Equal(g *Frame) bool {
 	if f.isBytes || g.isBytes {

@@ -154,10 +154,12 @@ func parseComposition(s string) (Event, error) {
 	return nil, fmt.Errorf("composition: found %q, want update or commit and a text", clip(s))
 }
 
+var errHex = errors.New("pairs of hex digits in lower case")
+
 func parseBytes(s string) (Event, error) {
 	data, err := hex.DecodeString(s)
 	if err != nil || strings.ToLower(s) != s {
-		return nil, fmt.Errorf("bytes: found %q, want pairs of hex digits in lower case", clip(s))
+		return nil, fmt.Errorf("bytes: found %q, want %w", clip(s), errHex)
 	}
 	return Bytes{data}, nil
 }

@@ -186,7 +186,8 @@ func (r *Recorder) Finish() (*Trace, error) {
 	if r.next > 0 {
 		end.Time = t.Records[r.next-1].Time
 	}
-	end.Chain = r.run.chain.add(&end)
+	r.run.chain.given(&end, "")
+	end.Chain = r.run.chain.sum
 	t.Records = append(t.Records, end)
 	return t, nil
 }

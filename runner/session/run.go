@@ -49,7 +49,7 @@ func (r *run) give(rec *Record) error {
 		return fmt.Errorf("%s is nothing to give to a program", rec.Kind)
 	}
 	if err = r.returned(err); err == nil {
-		r.chain.add(rec)
+		r.chain.given(rec, textOf(rec))
 	}
 	return err
 }
@@ -67,7 +67,8 @@ func (r *run) draw(rec *Record) (*Frame, error) {
 	}
 	r.frames[0], r.frames[1] = frame, r.frames[0]
 	rec.Index, rec.Checksum = r.chain.frames, frame.Checksum()
-	rec.Chain = r.chain.add(rec)
+	r.chain.drawn(rec)
+	rec.Chain = r.chain.sum
 	r.ended = r.exit != nil
 	return frame, nil
 }
