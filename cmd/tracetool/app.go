@@ -74,7 +74,7 @@ var exitCodes = []cli.ExitCode{
 
 // textHint is what to do about a text: verify and recover know only frames.
 func textHint(line *convert.LineError) string {
-	if line.Err == format.ErrTruncated {
+	if errors.Is(line.Err, format.ErrTruncated) {
 		return "tracetool convert --partial makes a trace of what is there"
 	}
 	return ""

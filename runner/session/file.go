@@ -1,0 +1,329 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tracetool/tracetool/convert"
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/reader"
+)
+
+// Epoch is the instant that a session's time is counted from in its file, ns
+// since the Unix epoch: the begin of the year 2000. It is the same for all, so
+// that the file of a session does not tell when it was made.
+const Epoch = 946_684_800_000_000_000
+
+// headerJSON is the member "session" of a trace's header.
+type headerJSON struct {
+	SchemaVersion *int    `json:"schema_version"`
+	Columns       *int    `json:"columns"`
+	Rows          *int    `json:"rows"`
+	Seed          *uint64 `json:"seed,string"`
+	Profile       string  `json:"profile,omitempty"`
+	Cells         bool    `json:"cells,omitempty"`
+}
+
+func (h *Header) toJSON() (map[string]any, error) {
+	text, err := json.Marshal(headerJSON{&h.SchemaVersion, &h.Size.Columns, &h.Size.Rows, &h.Seed, h.Profile, h.Cells})
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	return m, json.Unmarshal(text, &m)
+}
+
+// headerOf reads a session's header from that of its trace.
+func headerOf(h *format.Header) (Header, error) {
+	fail := func(fault Fault, detail string) (Header, error) {
+		return Header{}, &ValidationError{Fault: fault, Record: -1, Detail: detail}
+	}
+	if h.Session == nil {
+		return fail(NoHeader, "the trace is of no session")
+	}
+	text, err := json.Marshal(h.Session)
+	if err != nil {
+		return fail(BadHeader, err.Error())
+	}
+	var j headerJSON
+	if err := json.Unmarshal(text, &j); err != nil {
+		return fail(BadHeader, err.Error())
+	}
+	if j.SchemaVersion == nil || j.Columns == nil || j.Rows == nil || j.Seed == nil {
+		return fail(BadHeader, "want schema_version, columns, rows and seed")
+	}
+	return Header{*j.SchemaVersion, Size{*j.Columns, *j.Rows}, *j.Seed, j.Profile, j.Cells}, nil
+}
+
+// traceHeader is the header of the trace's file. Its id follows from what is
+// in the trace, so that the file does too.
+func (t *Trace) traceHeader() (*format.Header, error) {
+	session, err := t.Header.toJSON()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%016x", t.Records[len(t.Records)-1].Chain)
+	if t.Program != nil {
+		name += t.Program.SHA256
+	}
+	id := uuid.NewSHA1(uuid.NameSpaceOID, []byte("tracetool session "+name))
+	return &format.Header{
+		Version: format.Version, ID: id.String(), StartNS: Epoch, Tool: "tracetool session",
+		Program: t.Program, Session: session,
+	}, nil
+}
+
+// Save writes the trace to a new file whose extension says the form, see
+// convert.FormOf. With force it replaces one. The trace must be valid.
+func (t *Trace) Save(path string, force bool) error {
+	return t.write(convert.Output{Path: path}, convert.Options{Force: force})
+}
+
+// Write writes the trace to a stream.
+func (t *Trace) Write(w io.Writer, form convert.Form) error {
+	return t.write(convert.Output{Writer: w}, convert.Options{To: form})
+}
+
+func (t *Trace) write(out convert.Output, opts convert.Options) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	header, err := t.traceHeader()
+	if err != nil {
+		return err
+	}
+	return convert.Write(out, opts, func(to convert.Receiver) error {
+		if err := to.Begin(&convert.Head{Header: header}); err != nil {
+			return err
+		}
+		for i := range t.Attachments {
+			if err := t.Attachments[i].give(to); err != nil {
+				return err
+			}
+		}
+		var e format.Event
+		for i := range t.Records {
+			t.Records[i].toEvent(&e, int64(i))
+			if err := to.Event(&e); err != nil {
+				return err
+			}
+		}
+		return to.End()
+	})
+}
+
+func (a *Attachment) give(to convert.Receiver) error {
+	size := int64(len(a.Data))
+	about := format.Attachment{Name: a.Name, MediaType: a.MediaType, Size: size, SHA256: sha256.Sum256(a.Data)}
+	return to.Attach(&about, io.NewSectionReader(bytes.NewReader(a.Data), 0, size))
+}
+
+// toEvent stores the record as a row of the event table.
+func (r *Record) toEvent(e *format.Event, seq int64) {
+	*e = format.Event{Kind: r.Kind, Time: Epoch + int64(r.Time), Seq: seq}
+	switch r.Kind {
+	case format.KindInput:
+		e.Input, e.Has = []byte(r.Event.String()), format.HasInput
+	case format.KindResize:
+		e.P[0], e.P[1], e.Has = int64(r.Size.Columns), int64(r.Size.Rows), format.HasParams(2)
+	case format.KindFrame:
+		e.P[0], e.Hash, e.Value = r.Index, r.Checksum, int64(r.Chain)
+		e.Has = format.HasParams(1) | format.HasHash | format.HasValue
+		if r.Cells != nil {
+			e.Output, e.Has = r.Cells, e.Has|format.HasOutput
+		}
+		if r.Timed {
+			e.Duration, e.Has = int64(r.Duration), e.Has|format.HasDuration
+		}
+	case format.KindEnd:
+		e.P[0], e.Value, e.Has = r.Index, int64(r.Chain), format.HasParams(1)|format.HasValue
+		if r.Exit != nil {
+			e.P[1], e.Has = int64(r.Exit.Code), e.Has|format.HasParams(2)
+		}
+	}
+}
+
+// columns are the columns that the rows of a kind have, and those that they
+// may have beside them.
+var columns = map[format.Kind]struct{ want, may format.Fields }{
+	format.KindInput:  {want: format.HasInput},
+	format.KindResize: {want: format.HasParams(2)},
+	format.KindTick:   {},
+	format.KindFrame:  {format.HasParams(1) | format.HasHash | format.HasValue, format.HasOutput | format.HasDuration},
+	format.KindEnd:    {format.HasParams(1) | format.HasValue, format.HasParams(2)},
+}
+
+// Load reads a session from a file in any form. Its errors are *LoadError.
+func Load(ctx context.Context, path string) (*Trace, error) {
+	return load(ctx, convert.Input{Path: path})
+}
+
+// Read reads a session from a stream in any form. Its errors are *LoadError.
+func Read(ctx context.Context, r io.Reader) (*Trace, error) {
+	return load(ctx, convert.Input{Reader: r})
+}
+
+// FromFile reads the session in an open trace. Its errors are *LoadError.
+func FromFile(ctx context.Context, f *reader.File) (*Trace, error) {
+	return load(ctx, convert.Input{File: f})
+}
+
+func load(ctx context.Context, in convert.Input) (*Trace, error) {
+	l := &loader{}
+	_, err := convert.Read(ctx, in, convert.Options{}, l)
+	if err == nil {
+		return l.trace, nil
+	}
+	return nil, &LoadError{Path: in.Path, Err: l.explain(err)}
+}
+
+// loader makes a trace of the rows of its file.
+type loader struct {
+	trace  *Trace
+	check  *validator
+	events map[string]Event // by text: a session has few that differ
+	parts  [2][]byte        // of the input and output of the row to come
+}
+
+// explain gives an error of the file its type.
+func (l *loader) explain(err error) error {
+	var line *convert.LineError
+	if !errors.As(err, &line) {
+		if errors.Is(err, format.ErrNotTrace) && l.trace == nil {
+			return &ValidationError{Fault: NoHeader, Record: -1, Detail: err.Error()}
+		}
+		return err
+	}
+	if line.Err == convert.ErrHeader {
+		if l.trace == nil {
+			return &ValidationError{Fault: NoHeader, Record: -1, Detail: line.Detail}
+		}
+		return l.check.faultf(SecondHeader, "%s", line.Detail)
+	}
+	for _, f := range lineFaults {
+		if line.Err == f.kind && l.trace != nil {
+			return l.check.faultf(f.fault, "%s", line.Detail)
+		}
+	}
+	return &ParseError{Line: line.Line, Reason: line.Detail, Err: line}
+}
+
+func (l *loader) Begin(head *convert.Head) error {
+	header, err := headerOf(head.Header)
+	if err != nil {
+		return err
+	}
+	l.trace = &Trace{Header: header, Program: head.Header.Program}
+	l.events = map[string]Event{}
+	l.check, err = newValidator(&l.trace.Header)
+	return err
+}
+
+// maxAttachment bounds what is loaded of one file inside the trace.
+const maxAttachment = 1 << 30
+
+func (l *loader) Attach(a *format.Attachment, r *io.SectionReader) error {
+	if r == nil {
+		return fmt.Errorf("attachment %q: %w", a.Name, reader.ErrDetached)
+	}
+	if a.Size > maxAttachment {
+		return fmt.Errorf("attachment %q of %d bytes: %w", a.Name, a.Size, format.ErrLimit)
+	}
+	data := make([]byte, a.Size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return fmt.Errorf("attachment %q: %w", a.Name, err)
+	}
+	l.trace.Attachments = append(l.trace.Attachments, Attachment{Name: a.Name, MediaType: a.MediaType, Data: data})
+	return nil
+}
+
+func (l *loader) Event(e *format.Event) error {
+	if e.Kind == format.KindPart {
+		l.parts[0], l.parts[1] = append(l.parts[0], e.Input...), append(l.parts[1], e.Output...)
+		return nil
+	}
+	l.join(e)
+	r, text, err := l.record(e)
+	if err != nil {
+		return err
+	}
+	if err := l.check.record(r, text); err != nil {
+		return err
+	}
+	l.trace.Records = append(l.trace.Records, *r)
+	return nil
+}
+
+// join puts the parts before a row too large in front of its bytes.
+func (l *loader) join(e *format.Event) {
+	for i, bytes := range []*[]byte{&e.Input, &e.Output} {
+		if len(l.parts[i]) > 0 {
+			*bytes = append(l.parts[i], *bytes...)
+			l.parts[i] = nil
+		}
+	}
+}
+
+// record returns the row as a record and the text of its event.
+func (l *loader) record(e *format.Event) (*Record, string, error) {
+	want, ok := columns[e.Kind]
+	if !ok {
+		return nil, "", l.check.faultf(BadRecord, "%s", e.Kind)
+	}
+	if e.Has&want.want != want.want || e.Has&^(want.want|want.may) != 0 || e.Task != 0 {
+		return nil, "", l.check.faultf(BadRecord, "%s with the columns %#x, want %#x", e.Kind, e.Has, want.want)
+	}
+	r := &Record{Kind: e.Kind, Time: time.Duration(e.Time - Epoch)}
+	switch e.Kind {
+	case format.KindInput:
+		text := string(e.Input)
+		event, err := l.event(text)
+		r.Event = event
+		return r, text, err
+	case format.KindResize:
+		r.Size = Size{int(e.P[0]), int(e.P[1])}
+	case format.KindFrame:
+		r.Index, r.Checksum, r.Chain = e.P[0], e.Hash, uint64(e.Value)
+		r.Duration, r.Timed = time.Duration(e.Duration), e.Has&format.HasDuration != 0
+		if e.Has&format.HasOutput != 0 {
+			r.Cells = append([]byte{}, e.Output...)
+		}
+	case format.KindEnd:
+		r.Index, r.Chain = e.P[0], uint64(e.Value)
+		if e.Has&format.HasParams(2) == format.HasParams(2) {
+			r.Exit = &ExitError{Code: int(e.P[1])}
+		}
+	}
+	return r, "", nil
+}
+
+// maxEvents bounds the events that are remembered by their text.
+const maxEvents = 1 << 12
+
+func (l *loader) event(text string) (Event, error) {
+	if ev, ok := l.events[text]; ok {
+		return ev, nil
+	}
+	ev, err := ParseEvent(text)
+	if err != nil {
+		fault := BadEvent
+		if errors.Is(err, errHex) {
+			fault = BadHex
+		}
+		return nil, l.check.faultf(fault, "%s", err)
+	}
+	if len(l.events) < maxEvents && len(text) <= maxKeyName {
+		l.events[text] = ev
+	}
+	return ev, nil
+}
+
+func (l *loader) End() error { return l.check.end() }
