@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/tracetool/tracetool/format"
@@ -109,7 +110,12 @@ func (p *replayer) failed(err error) error { return &ReplayError{Record: p.next,
 
 // compare goes on to the first mismatch, nil at the end.
 func (p *replayer) compare(ctx context.Context) (*Mismatch, error) {
-	for {
+	return p.compareTo(ctx, math.MaxInt64)
+}
+
+// compareTo is compare up to a frame, that one included.
+func (p *replayer) compareTo(ctx context.Context, last int64) (*Mismatch, error) {
+	for p.run.chain.frames <= last {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -128,6 +134,7 @@ func (p *replayer) compare(ctx context.Context) (*Mismatch, error) {
 		}
 		p.matched++
 	}
+	return nil, nil
 }
 
 // mismatch is one at a record.
