@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/screen"
 )
 
@@ -86,12 +87,13 @@ func (c *testCase) draw() []string {
 			t.Resize(s.Cols, s.Rows)
 		}
 	}
-	x, y, visible := t.Cursor()
-	lines := []string{fmt.Sprintf("cursor %d,%d %t", x, y, visible)}
+	cursor := t.Cursor()
+	lines := []string{fmt.Sprintf("cursor %d,%d %t", cursor.Column, cursor.Row, cursor.Visible)}
 	_, rows := t.Size()
 	for y := range rows {
-		for x, cell := range t.Row(y) {
-			if text := describe(cell); text != blank {
+		row := t.Row(y)
+		for x := range row {
+			if text := describe(row, x); text != blank {
 				lines = append(lines, fmt.Sprintf("%d,%d %s", x, y, text))
 			}
 		}
@@ -100,14 +102,31 @@ func (c *testCase) draw() []string {
 }
 
 // blank is how a cell is described that has never been written to.
-var blank = describe(screen.Cell{Text: " ", Width: 1})
+var blank = describe([]session.Cell{session.Blank}, 0)
 
 // describe says what is in a cell: width, text, colors, underline, attributes.
-func describe(c screen.Cell) string {
+func describe(row []session.Cell, x int) string {
+	c, width := row[x], 1
+	switch {
+	case c.Text == "":
+		width = 0
+	case x+1 < len(row) && row[x+1].Text == "":
+		width = 2
+	}
 	s := c.Style
 	line := "default"
-	if s.Underline != screen.NoUnderline {
-		line = s.UnderlineColor.String()
+	if s.Underline != session.NoUnderline {
+		line = colorName(s.UnderlineColor)
 	}
-	return fmt.Sprintf("%d %q %s %s %d %s %d", c.Width, c.Text, s.Fg, s.Bg, s.Underline, line, s.Attrs)
+	return fmt.Sprintf("%d %q %s %s %d %s %d", width, c.Text, colorName(s.Foreground), colorName(s.Background), s.Underline, line, s.Attributes)
+}
+
+func colorName(c session.Color) string {
+	if i, ok := c.Index(); ok {
+		return fmt.Sprint(i)
+	}
+	if r, g, b, ok := c.RGB(); ok {
+		return fmt.Sprintf("#%02x%02x%02x", r, g, b)
+	}
+	return "default"
 }

@@ -1,5 +1,7 @@
 package screen
 
+import "github.com/tracetool/tracetool/runner/session"
+
 // control obeys a control character.
 func (t *Terminal) control(r rune) {
 	t.breakCluster()
@@ -108,7 +110,8 @@ func (t *Terminal) restore() {
 
 // align fills the screen, as the test that adjusts a tube did.
 func (t *Terminal) align() {
-	cell := Cell{Text: "E", Width: 1, Style: Style{Fg: t.cursor.style.Fg, Bg: t.cursor.style.Bg}}
+	style := t.cursor.style
+	cell := session.Cell{Text: "E", Style: session.Style{Foreground: style.Foreground, Background: style.Background}}
 	for _, line := range t.lines {
 		for x := range line {
 			line[x] = cell

@@ -1,5 +1,7 @@
 package screen
 
+import "github.com/tracetool/tracetool/runner/session"
+
 // csiName tells control sequences apart.
 type csiName struct {
 	prefix, intermediate, final byte
@@ -60,6 +62,7 @@ var sequences = map[csiName]func(*Terminal, *sequence){
 	{0, 0, 's'}:    func(t *Terminal, _ *sequence) { t.save() },
 	{0, 0, 'u'}:    func(t *Terminal, _ *sequence) { t.restore() },
 	{0, 0, 't'}:    (*Terminal).windowReport,
+	{0, ' ', 'q'}:  (*Terminal).cursorStyle,
 	{'>', 0, 'q'}:  (*Terminal).reportVersion,
 	{0, ' ', '@'}:  func(t *Terminal, s *sequence) { t.shiftColumns(0, -s.get(0, 1)) },
 	{0, ' ', 'A'}:  func(t *Terminal, s *sequence) { t.shiftColumns(0, s.get(0, 1)) },
@@ -167,7 +170,7 @@ func (t *Terminal) shiftColumns(x, n int) {
 	}
 }
 
-func (r row) shift(x, n int, s Style) {
+func (r row) shift(x, n int, s session.Style) {
 	if n > 0 {
 		r.insert(x, n, s)
 	} else {
@@ -227,10 +230,20 @@ func (t *Terminal) setRegion(s *sequence) {
 	}
 }
 
+// cursorStyle sets the shape of the cursor; odd numbers blink.
+func (t *Terminal) cursorStyle(s *sequence) {
+	n := s.get(0, 0)
+	if n > 6 {
+		return
+	}
+	t.modes.set(modeBlink, n%2 == 1)
+	t.shape = session.CursorShape(max(n-1, 0) / 2)
+}
+
 // softReset undoes what programs leave behind, and keeps what is drawn.
 func (t *Terminal) softReset() {
 	t.top, t.bottom = 0, t.rows-1
-	t.cursor.style, t.cursor.charsets, t.cursor.active, t.cursor.origin = Style{}, [4]charset{}, 0, false
+	t.cursor.style, t.cursor.charsets, t.cursor.active, t.cursor.origin = session.Style{}, [4]charset{}, 0, false
 	t.saved = cursor{}
 	keep := t.modes
 	t.modes = defaultModes()

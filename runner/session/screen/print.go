@@ -1,6 +1,10 @@
 package screen
 
-import "github.com/rivo/uniseg"
+import (
+	"github.com/rivo/uniseg"
+
+	"github.com/tracetool/tracetool/runner/session"
+)
 
 // cluster is the character drawn last, as long as nothing else has come since: a
 // mark or a joiner may still become part of it.
@@ -71,9 +75,9 @@ func (t *Terminal) place(line row, x int, text string, width int) {
 	style := t.cursor.style
 	line.split(x, style)
 	line.split(x+width, style)
-	line[x] = Cell{Text: text, Width: uint8(width), Style: style}
+	line[x] = session.Cell{Text: text, Style: style}
 	if width == 2 {
-		line[x+1] = Cell{Style: style}
+		line[x+1] = session.Cell{Style: style}
 	}
 }
 
@@ -88,7 +92,7 @@ func (t *Terminal) join(r rune) bool {
 	if rest != "" || first == "" {
 		return false
 	}
-	if len(text) > MaxCluster || last.width == 0 {
+	if len(text) > maxCluster || last.width == 0 {
 		return true
 	}
 	width := min(max(runeWidth(r), last.width), t.cols)

@@ -48,11 +48,11 @@ func (t *Terminal) deviceStatus(s *sequence) {
 			t.reply("\x1b[0n")
 		}
 	case 6:
-		x, y, _ := t.Cursor()
+		c := t.Cursor()
 		if t.cursor.origin {
-			y -= t.top
+			c.Row -= t.top
 		}
-		t.reply("\x1b[%s%d;%dR", prefix, y+1, x+1)
+		t.reply("\x1b[%s%d;%dR", prefix, c.Row+1, c.Column+1)
 	}
 }
 
@@ -76,13 +76,15 @@ func (t *Terminal) reportVersion(s *sequence) {
 	}
 }
 
-// osc obeys an operating system command: the title of the window, and what the
-// default colors are.
+// osc obeys an operating system command: the title of the window, a hyperlink, and
+// what the default colors are.
 func (t *Terminal) osc() {
 	number, text, _ := strings.Cut(string(t.text), ";")
 	switch number {
 	case "0", "2":
 		t.title = text
+	case "8":
+		_, t.cursor.style.Link, _ = strings.Cut(text, ";")
 	case "10", "11", "12":
 		if text == "?" {
 			t.reply("\x1b]%s;rgb:%s\x1b\\", number, defaultColors[number])

@@ -2,10 +2,10 @@
 // program writes become a grid of cells, keys and pointer become the bytes that
 // the program reads.
 //
-// Start with [New], [Terminal.Write] and [Terminal.Row]. What the program asks
+// Start with [New], [Terminal.Write] and [Terminal.Draw]. What the program asks
 // of its terminal, such as where the cursor is, is answered by
-// [Terminal.TakeReplies]. [Terminal.Key], [Terminal.Mouse], [Terminal.Paste] and
-// [Terminal.Focus] encode input for the modes that the program has set.
+// [Terminal.TakeReplies]. [Terminal.Input] encodes keys, the mouse and the rest for
+// the modes that the program has set.
 //
 // The terminal behaves as xterm does, as far as xterm.js has it: the alternate
 // screen, scroll regions, insert mode, tab stops, line drawing characters,
@@ -21,8 +21,7 @@
 // A Terminal serves one goroutine at a time.
 package screen
 
-// MaxSize bounds columns and rows.
-const MaxSize = 1000
+import "github.com/tracetool/tracetool/runner/session"
 
 // Terminal is a screen and the state of the terminal around it.
 type Terminal struct {
@@ -35,6 +34,7 @@ type Terminal struct {
 	cluster    cluster
 	tabs       []bool
 	title      string
+	shape      session.CursorShape
 	replies    []byte
 	// OutputNewline makes a line feed a carriage return too, as the line
 	// discipline of a terminal that is not raw does.
@@ -53,37 +53,38 @@ type buffer struct {
 // columns after one was drawn in the last column: the next one wraps.
 type cursor struct {
 	x, y     int
-	style    Style
+	style    session.Style
 	charsets [4]charset
 	active   int // in charsets
 	origin   bool
 }
 
-// New returns a blank terminal. Sizes are brought into 1 to [MaxSize].
+// New returns a blank terminal. Sizes are brought into 1 to
+// [session.MaxSide].
 func New(cols, rows int) *Terminal {
 	t := &Terminal{cols: clampSize(cols), rows: clampSize(rows)}
 	t.reset()
 	return t
 }
 
-func clampSize(n int) int { return min(max(n, 1), MaxSize) }
+func clampSize(n int) int { return min(max(n, 1), session.MaxSide) }
 
 // reset is what switching the terminal off and on does. What it has answered
 // stays to be read.
 func (t *Terminal) reset() {
 	t.state = ground
-	t.normal, t.alternate = newBuffer(t.cols, t.rows), newBuffer(t.cols, t.rows)
+	t.normal, t.alternate = newBuffer(t.cols, t.rows), buffer{}
 	t.buffer = &t.normal
 	t.modes = defaultModes()
 	t.tabs = defaultTabs(t.cols)
-	t.title = ""
+	t.title, t.shape = "", session.BlockCursor
 	t.breakCluster()
 }
 
 func newBuffer(cols, rows int) buffer {
 	b := buffer{bottom: rows - 1, lines: make([]row, rows)}
 	for y := range b.lines {
-		b.lines[y] = newRow(cols, Style{})
+		b.lines[y] = newRow(cols, session.Style{})
 	}
 	return b
 }
@@ -100,11 +101,28 @@ func defaultTabs(cols int) []bool {
 func (t *Terminal) Size() (cols, rows int) { return t.cols, t.rows }
 
 // Row returns the cells of a line, which the next write changes.
-func (t *Terminal) Row(y int) []Cell { return t.lines[y] }
+func (t *Terminal) Row(y int) []session.Cell { return t.lines[y] }
 
-// Cursor returns where the cursor is and whether it is shown.
-func (t *Terminal) Cursor() (x, y int, visible bool) {
-	return min(t.cursor.x, t.cols-1), t.cursor.y, t.modes.has(modeCursor)
+// Cursor returns the cursor.
+func (t *Terminal) Cursor() session.Cursor {
+	return session.Cursor{
+		Visible: t.modes.has(modeCursor),
+		Column:  min(t.cursor.x, t.cols-1), Row: t.cursor.y,
+		Shape: t.shape, Blinking: t.modes.has(modeBlink),
+	}
+}
+
+// Draw stores what is shown in a frame of the same size.
+func (t *Terminal) Draw(f *session.Frame) {
+	for y, line := range t.lines {
+		for x, cell := range line {
+			if t.modes.has(modeReverse) {
+				cell.Style.Attributes ^= session.Reverse
+			}
+			f.Set(x, y, cell)
+		}
+	}
+	f.SetCursor(t.Cursor())
 }
 
 // Title is what the program called its window.
@@ -112,9 +130,6 @@ func (t *Terminal) Title() string { return t.title }
 
 // Alternate tells whether the alternate screen is shown.
 func (t *Terminal) Alternate() bool { return t.buffer == &t.alternate }
-
-// Reversed tells whether the whole screen is drawn with colors exchanged.
-func (t *Terminal) Reversed() bool { return t.modes.has(modeReverse) }
 
 // Resize changes the size. Lines are cut or extended on the right. Where lines
 // become too many, blank ones below the cursor go first, then those at the top.
@@ -126,7 +141,9 @@ func (t *Terminal) Resize(cols, rows int) {
 	}
 	t.cols, t.rows = cols, rows
 	t.normal.resize(cols, rows)
-	t.alternate.resize(cols, rows)
+	if t.Alternate() {
+		t.alternate.resize(cols, rows)
+	}
 	t.tabs = append(t.tabs, defaultTabs(cols)[min(len(t.tabs), cols):]...)[:cols]
 	t.breakCluster()
 	if t.modes.has(modeResizeReports) {
@@ -145,7 +162,7 @@ func (b *buffer) resize(cols, rows int) {
 		b.lines[y] = b.lines[y].resize(cols)
 	}
 	for len(b.lines) < rows {
-		b.lines = append(b.lines, newRow(cols, Style{}))
+		b.lines = append(b.lines, newRow(cols, session.Style{}))
 	}
 	b.top, b.bottom = 0, rows-1
 	b.cursor.clamp(cols, rows)
@@ -155,7 +172,9 @@ func (b *buffer) resize(cols, rows int) {
 func (c *cursor) clamp(cols, rows int) { c.x, c.y = min(c.x, cols-1), min(c.y, rows-1) }
 
 // erasing is the style of what is erased: only the background is kept.
-func (t *Terminal) erasing() Style { return Style{Bg: t.cursor.style.Bg} }
+func (t *Terminal) erasing() session.Style {
+	return session.Style{Background: t.cursor.style.Background}
+}
 
 // scroll moves the lines from top to bottom up by n, or down where n is negative.
 func (t *Terminal) scroll(top, bottom, n int) {
