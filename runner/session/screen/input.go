@@ -108,9 +108,11 @@ func (t *Terminal) function(code keyCode, mods int) string {
 	return fmt.Sprintf("\x1b[%c", code.letter)
 }
 
-// xtermModifiers are the bits of xterm: shift 1, alt 2, ctrl 4, super 8.
+// xtermBits are the modifiers in the order of xterm's bits, from 1 on.
+var xtermBits = []session.Modifiers{session.Shift, session.Alt, session.Ctrl, session.Super}
+
 func xtermModifiers(m session.Modifiers) (bits int) {
-	for i, mod := range []session.Modifiers{session.Shift, session.Alt, session.Ctrl, session.Super} {
+	for i, mod := range xtermBits {
 		if m&mod != 0 {
 			bits |= 1 << i
 		}

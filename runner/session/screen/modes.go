@@ -167,3 +167,9 @@ func (t *Terminal) modeState(key modeKey) int {
 	}
 	return reset
 }
+
+// Wants says what the program has asked to be told: about the mouse, where a
+// paste begins and ends, about the focus.
+func (t *Terminal) Wants() (mouse, paste, focus bool) {
+	return t.modes.mouse != mouseOff, t.modes.has(modePaste), t.modes.has(modeFocus)
+}
