@@ -15,11 +15,11 @@ type chain struct {
 func (c *chain) start(h *Header) {
 	c.sum = fnvOffset
 	c.words(uint64(h.SchemaVersion), h.Seed, uint64(h.Size.Columns), uint64(h.Size.Rows))
-	c.text(h.Profile)
+	c.text([]byte(h.Profile))
 }
 
 // given folds in a record that is no frame; text is that of an event.
-func (c *chain) given(r *Record, text string) {
+func (c *chain) given(r *Record, text []byte) {
 	c.head(r)
 	switch r.Kind {
 	case format.KindInput:
@@ -58,17 +58,15 @@ func (c *chain) words(values ...uint64) {
 }
 
 // text folds in the length of a text and the text.
-func (c *chain) text(s string) {
-	c.words(uint64(len(s)))
-	for i := range len(s) {
-		c.sum = (c.sum ^ uint64(s[i])) * fnvPrime
-	}
+func (c *chain) text(b []byte) {
+	c.words(uint64(len(b)))
+	c.sum = fold(c.sum, b)
 }
 
-// textOf is the text of a record's event, empty if it has none.
-func textOf(r *Record) string {
+// textOf is the text of a record's event, nil if it has none.
+func textOf(r *Record) []byte {
 	if r.Kind != format.KindInput {
-		return ""
+		return nil
 	}
-	return r.Event.String()
+	return []byte(r.Event.String())
 }

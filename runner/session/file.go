@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -153,13 +154,16 @@ func (r *Record) toEvent(e *format.Event, seq int64) {
 
 // columns are the columns that the rows of a kind have, and those that they
 // may have beside them.
-var columns = map[format.Kind]struct{ want, may format.Fields }{
+var columns = [...]struct{ want, may format.Fields }{
 	format.KindInput:  {want: format.HasInput},
 	format.KindResize: {want: format.HasParams(2)},
 	format.KindTick:   {},
 	format.KindFrame:  {format.HasParams(1) | format.HasHash | format.HasValue, format.HasOutput | format.HasDuration},
 	format.KindEnd:    {format.HasParams(1) | format.HasValue, format.HasParams(2)},
 }
+
+// ofSession reports whether sessions have records of that kind.
+func ofSession(k format.Kind) bool { return k >= format.KindInput && k <= format.KindEnd }
 
 // Load reads a session from a file in any form. Its errors are *LoadError.
 func Load(ctx context.Context, path string) (*Trace, error) {
@@ -176,13 +180,25 @@ func FromFile(ctx context.Context, f *reader.File) (*Trace, error) {
 	return load(ctx, convert.Input{File: f})
 }
 
+// Check reads a session from a stream in any form and validates it as Read
+// does, but keeps none of it: memory does not grow with its length.
+func Check(ctx context.Context, r io.Reader) error {
+	return (&loader{checkOnly: true}).load(ctx, convert.Input{Reader: r})
+}
+
 func load(ctx context.Context, in convert.Input) (*Trace, error) {
 	l := &loader{}
-	_, err := convert.Read(ctx, in, convert.Options{}, l)
-	if err == nil {
-		return l.trace, nil
+	if err := l.load(ctx, in); err != nil {
+		return nil, err
 	}
-	return nil, &LoadError{Path: in.Path, Err: l.explain(err)}
+	return l.trace, nil
+}
+
+func (l *loader) load(ctx context.Context, in convert.Input) error {
+	if _, err := convert.Read(ctx, in, convert.Options{}, l); err != nil {
+		return &LoadError{Path: in.Path, Err: l.explain(err)}
+	}
+	return nil
 }
 
 // loader makes a trace of the rows of its file.
@@ -191,7 +207,13 @@ type loader struct {
 	check  *validator
 	events map[string]Event // by text: a session has few that differ
 	parts  [2][]byte        // of the input and output of the row to come
+	chunks [][]Record       // so far: one slice that grows would be copied over and over
+
+	checkOnly bool // records are not kept
+	last      Record
 }
+
+const chunkRecords = 1 << 12
 
 // explain gives an error of the file its type.
 func (l *loader) explain(err error) error {
@@ -237,6 +259,9 @@ func (l *loader) Attach(a *format.Attachment, r *io.SectionReader) error {
 	if a.Size > maxAttachment {
 		return fmt.Errorf("attachment %q of %d bytes: %w", a.Name, a.Size, format.ErrLimit)
 	}
+	if l.checkOnly {
+		return nil // its bytes are checked where they are read
+	}
 	data := make([]byte, a.Size)
 	if _, err := io.ReadFull(r, data); err != nil {
 		return fmt.Errorf("attachment %q: %w", a.Name, err)
@@ -251,15 +276,25 @@ func (l *loader) Event(e *format.Event) error {
 		return nil
 	}
 	l.join(e)
-	r, text, err := l.record(e)
-	if err != nil {
+	r := l.place()
+	if err := l.record(e, r); err != nil {
 		return err
 	}
-	if err := l.check.record(r, text); err != nil {
-		return err
+	return l.check.record(r, e.Input)
+}
+
+// place is where the next record goes.
+func (l *loader) place() *Record {
+	if l.checkOnly {
+		l.last = Record{}
+		return &l.last
 	}
-	l.trace.Records = append(l.trace.Records, *r)
-	return nil
+	if n := len(l.chunks); n == 0 || len(l.chunks[n-1]) == chunkRecords {
+		l.chunks = append(l.chunks, make([]Record, 0, chunkRecords))
+	}
+	chunk := &l.chunks[len(l.chunks)-1]
+	*chunk = append(*chunk, Record{})
+	return &(*chunk)[len(*chunk)-1]
 }
 
 // join puts the parts before a row too large in front of its bytes.
@@ -272,22 +307,19 @@ func (l *loader) join(e *format.Event) {
 	}
 }
 
-// record returns the row as a record and the text of its event.
-func (l *loader) record(e *format.Event) (*Record, string, error) {
-	want, ok := columns[e.Kind]
-	if !ok {
-		return nil, "", l.check.faultf(BadRecord, "%s", e.Kind)
+// record stores the row as a record.
+func (l *loader) record(e *format.Event, r *Record) (err error) {
+	if !ofSession(e.Kind) {
+		return l.check.faultf(BadRecord, "%s", e.Kind)
 	}
-	if e.Has&want.want != want.want || e.Has&^(want.want|want.may) != 0 || e.Task != 0 {
-		return nil, "", l.check.faultf(BadRecord, "%s with the columns %#x, want %#x", e.Kind, e.Has, want.want)
+	has := &columns[e.Kind]
+	if e.Has&has.want != has.want || e.Has&^(has.want|has.may) != 0 || e.Task != 0 {
+		return l.check.faultf(BadRecord, "%s with the columns %#x, want %#x", e.Kind, e.Has, has.want)
 	}
-	r := &Record{Kind: e.Kind, Time: time.Duration(e.Time - Epoch)}
+	r.Kind, r.Time = e.Kind, time.Duration(e.Time-Epoch)
 	switch e.Kind {
 	case format.KindInput:
-		text := string(e.Input)
-		event, err := l.event(text)
-		r.Event = event
-		return r, text, err
+		r.Event, err = l.event(e.Input)
 	case format.KindResize:
 		r.Size = Size{int(e.P[0]), int(e.P[1])}
 	case format.KindFrame:
@@ -302,16 +334,17 @@ func (l *loader) record(e *format.Event) (*Record, string, error) {
 			r.Exit = &ExitError{Code: int(e.P[1])}
 		}
 	}
-	return r, "", nil
+	return err
 }
 
 // maxEvents bounds the events that are remembered by their text.
 const maxEvents = 1 << 12
 
-func (l *loader) event(text string) (Event, error) {
-	if ev, ok := l.events[text]; ok {
+func (l *loader) event(b []byte) (Event, error) {
+	if ev, ok := l.events[string(b)]; ok {
 		return ev, nil
 	}
+	text := string(b)
 	ev, err := ParseEvent(text)
 	if err != nil {
 		fault := BadEvent
@@ -326,4 +359,7 @@ func (l *loader) event(text string) (Event, error) {
 	return ev, nil
 }
 
-func (l *loader) End() error { return l.check.end() }
+func (l *loader) End() error {
+	l.trace.Records = slices.Concat(l.chunks...)
+	return l.check.end()
+}

@@ -186,7 +186,7 @@ func (r *Recorder) Finish() (*Trace, error) {
 	if r.next > 0 {
 		end.Time = t.Records[r.next-1].Time
 	}
-	r.run.chain.given(&end, "")
+	r.run.chain.given(&end, nil)
 	end.Chain = r.run.chain.sum
 	t.Records = append(t.Records, end)
 	return t, nil

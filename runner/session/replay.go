@@ -156,7 +156,7 @@ func (p *replayer) compareEnd() *Mismatch {
 	}
 	want := &p.trace.Records[p.next]
 	end.Time = want.Time
-	p.run.chain.given(&end, "")
+	p.run.chain.given(&end, nil)
 	if p.run.chain.sum == want.Chain {
 		return nil
 	}

@@ -62,7 +62,7 @@ func (v *validator) faultf(fault Fault, format string, args ...any) error {
 }
 
 // record checks the next record; text is that of its event.
-func (v *validator) record(r *Record, text string) error {
+func (v *validator) record(r *Record, text []byte) error {
 	if v.ended {
 		return v.faultf(AfterSummary, "%s", r.Kind)
 	}
@@ -91,7 +91,7 @@ func (v *validator) resize(r *Record) error {
 	if err := r.Size.check(); err != nil {
 		return v.faultf(SizeRange, "%s", err)
 	}
-	v.chain.given(r, "")
+	v.chain.given(r, nil)
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (v *validator) summary(r *Record) error {
 	if r.Index != v.chain.frames {
 		return v.faultf(CountsDiffer, "%d frames, the summary says %d", v.chain.frames, r.Index)
 	}
-	v.chain.given(r, "")
+	v.chain.given(r, nil)
 	v.ended = true
 	return v.linked(r.Chain, v.chain.sum)
 }
