@@ -1,6 +1,10 @@
 package runner
 
-import "time"
+import (
+	"time"
+
+	"github.com/tracetool/tracetool/runner/ticks"
+)
 
 const (
 	anchorInterval = int64(500 * time.Millisecond)
@@ -14,25 +18,39 @@ const (
 // second, so that its steps reach the guest, and goes on by the monotonic clock
 // in between. That costs half of reading the wall clock.
 type clock struct {
-	base   time.Time // when the recording began: 0 of the monotonic clock
-	start  int64     // wall clock then, ns since the Unix epoch
-	offset int64     // wall clock minus monotonic clock
-	due    int64     // when the wall clock is to be read again, on the monotonic clock
+	base   time.Time    // when the recording began: 0 of the monotonic clock
+	ticks  *ticks.Clock // nil: the system's
+	start  int64        // wall clock then, ns since the Unix epoch
+	offset int64        // wall clock minus monotonic clock
+	due    int64        // when the wall clock is to be read again, on the monotonic clock
 }
 
-func newClock() *clock {
+// newClock returns a clock that begins now. Reading it is what costs most of a
+// recorded call, so that a recorder's own is the processor's where that may be.
+func newClock(recording bool) *clock {
 	now := time.Now()
 	wall := now.UnixNano()
-	return &clock{base: now, start: wall, offset: wall, due: anchorInterval}
+	c := &clock{base: now, start: wall, offset: wall, due: anchorInterval}
+	if recording {
+		c.ticks = ticks.New(now)
+	}
+	return c
 }
 
 // Monotonic returns the nanoseconds since the recording began.
 func (c *clock) Monotonic() int64 {
-	mono := int64(time.Since(c.base))
+	mono := c.elapsed()
 	if mono >= c.due {
 		c.anchor(mono)
 	}
 	return mono
+}
+
+func (c *clock) elapsed() int64 {
+	if c.ticks != nil {
+		return c.ticks.Now()
+	}
+	return int64(time.Since(c.base))
 }
 
 // Wall returns the nanoseconds since the Unix epoch.

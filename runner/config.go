@@ -44,6 +44,10 @@ type Config struct {
 	MemoryPages uint32        // limit of the memory in pages of 64 KiB; 0: 65536
 	Timeout     time.Duration // 0: none. Setting it slows tight loops down.
 	CacheDir    string        // of compiled modules; empty: DefaultCacheDir, NoCache: none
+	// Exclusive says that the process runs nothing beside the guest: garbage is
+	// collected only during host calls, so that a guest that loops without any
+	// does not hold up everything else, the handling of signals above all.
+	Exclusive bool
 
 	// For Record only.
 	TextLimit int64  // bytes kept of a write elsewhere than to stdout and stderr; 0: 1024, -1: all

@@ -54,7 +54,7 @@ type Recorder struct {
 // instantiated.
 func NewRecorder(create CreateFunc, cfg RecorderConfig) *Recorder {
 	return &Recorder{
-		create: create, cfg: cfg, clock: newClock(), hosts: map[[2]string]*function{},
+		create: create, cfg: cfg, clock: newClock(true), hosts: map[[2]string]*function{},
 		scratch: sync.Pool{New: func() any { return new(frame) }},
 	}
 }

@@ -22,7 +22,7 @@ import (
 // A context that is done stops the guest at its next call; with Config.Timeout
 // set it stops anywhere.
 func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(true))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func joinErrors(err, closing error) error {
 
 // Run runs a program without recording it.
 func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
-	s, err := newSession(ctx, &m, &cfg)
+	s, err := newSession(ctx, &m, &cfg, newClock(false))
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +72,14 @@ type session struct {
 	listeners []net.Listener
 	system    *wasi.System
 	clock     *clock
+	gate      gate
 	rec       *recorder // nil unless it is recorded
 	instance  api.Module
 }
 
 // newSession does everything that can fail because of what the user gave.
-func newSession(ctx context.Context, m *Module, cfg *Config) (*session, error) {
-	s := &session{module: m, cfg: cfg, clock: newClock()}
+func newSession(ctx context.Context, m *Module, cfg *Config, c *clock) (*session, error) {
+	s := &session{module: m, cfg: cfg, clock: c}
 	s.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
 		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
 	if s.options.pages == 0 {
@@ -164,7 +165,7 @@ func (s *session) startRecording(create CreateFunc) error {
 	if err != nil {
 		return err
 	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, names: d}
+	s.rec = &recorder{w: w, header: header, clock: s.clock, gate: &s.gate, names: d}
 	return nil
 }
 
@@ -186,8 +187,11 @@ func (s *session) run(ctx context.Context) (*Result, error) {
 		defer cancel()
 		ctx = timed
 	}
+	defer s.gate.stopWith(ctx)()
+	if s.cfg.Exclusive {
+		defer s.gate.collectAtCalls()()
+	}
 	if s.rec != nil {
-		defer context.AfterFunc(ctx, func() { s.rec.stop.Store(true) })()
 		// A fault on the mapped open segment, as of a full disk, is an error.
 		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	}
@@ -247,6 +251,8 @@ func (s *session) instantiateHost(ctx context.Context) error {
 		}
 		if s.rec != nil {
 			host = s.rec.wrap(newFunction(fn, 0, int16(i)), host)
+		} else {
+			host = s.gated(host)
 		}
 		builder.NewFunctionBuilder().
 			WithGoModuleFunction(host, valueTypes(fn.Params), valueTypes(fn.Result)).
@@ -254,4 +260,12 @@ func (s *session) instantiateHost(ctx context.Context) error {
 	}
 	_, err := builder.Instantiate(ctx)
 	return err
+}
+
+// gated is wrap for a guest that is not recorded.
+func (s *session) gated(host api.GoModuleFunc) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		s.gate.pass()
+		host(ctx, mod, stack)
+	}
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -22,9 +21,9 @@ type recorder struct {
 	names  *dictionaries
 	export format.Event // of the export that is running
 
-	stop  atomic.Bool // the context is done
-	err   error       // why nothing more can be written
-	ender *function   // the host function that ended the guest
+	gate  *gate
+	err   error     // why nothing more can be written
+	ender *function // the host function that ended the guest
 }
 
 // wrap returns the host function that the guest sees in place of one of
@@ -47,7 +46,7 @@ func (r *recorder) wrap(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 	fr := new(frame)
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
-		r.check()
+		r.gate.pass()
 		mem := r.memory.view(mod)
 		fr.before(fn, r.header, mem, stack)
 		began := r.clock.Monotonic()
@@ -57,7 +56,7 @@ func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 		fr.after(fn, r.header, mem, stack)
 		if fr.ev.Errno != 0 {
 			// The error of a call that was interrupted is none of the guest's.
-			r.check()
+			r.gate.pass()
 		}
 		r.append(&fr.ev)
 		fr.release()
@@ -67,7 +66,7 @@ func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 func (r *recorder) untimed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 	fr := new(frame)
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
-		r.check()
+		r.gate.pass()
 		fr.ev.Time = r.clock.Wall()
 		mem := r.memory.view(mod)
 		fr.before(fn, r.header, mem, stack)
@@ -92,7 +91,7 @@ func (r *recorder) clockTimeGet(fn *function, other api.GoModuleFunc) api.GoModu
 			other(ctx, mod, stack)
 			return
 		}
-		r.check()
+		r.gate.pass()
 		now := r.clock.Monotonic()
 		ev.Time, ev.Has, ev.Errno = now+r.clock.offset, has, 0
 		ev.P[0], ev.P[1], ev.P[2] = int64(id), int64(stack[1]), int64(uint32(stack[2]))
@@ -117,7 +116,7 @@ func (r *recorder) clockTimeGet(fn *function, other api.GoModuleFunc) api.GoModu
 func (r *recorder) procExit(fn *function) api.GoModuleFunc {
 	fr := new(frame)
 	return func(_ context.Context, mod api.Module, stack []uint64) {
-		r.check()
+		r.gate.pass()
 		fr.ev.Time = r.clock.Wall()
 		fr.before(fn, r.header, r.memory.view(mod), stack)
 		fr.ev.Has &^= format.HasDuration
@@ -131,7 +130,7 @@ func (r *recorder) procExit(fn *function) api.GoModuleFunc {
 func (r *recorder) procRaise(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 	fr := new(frame)
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
-		r.check()
+		r.gate.pass()
 		mem := r.memory.view(mod)
 		began := r.clock.Monotonic()
 		fr.before(fn, r.header, mem, stack)
@@ -148,13 +147,6 @@ func (r *recorder) procRaise(fn *function, host api.GoModuleFunc) api.GoModuleFu
 		fr.ev.Duration = r.clock.Monotonic() - began
 		fr.after(fn, r.header, mem, stack)
 		r.append(&fr.ev)
-	}
-}
-
-// check ends the guest if the context is done.
-func (r *recorder) check() {
-	if r.stop.Load() {
-		panic(errStopped)
 	}
 }
 

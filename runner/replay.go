@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -28,6 +27,7 @@ type ReplayConfig struct {
 	Timeout    time.Duration // 0: none
 	Until      int64         // stop before the event of this number; 0: go to the end
 	DumpMemory io.Writer     // gets the memory as it is when the replay ends
+	Exclusive  bool          // as in Config
 	Context    int           // events that a divergence shows before it; 0: 5, negative: none
 }
 
@@ -85,10 +85,10 @@ type replay struct {
 	nesting  int
 	out      map[int64]io.Writer // what stdout and stderr are by now
 	result   *Result
-	partial  bool         // a task has no end
-	stop     *atomic.Bool // the context of the task is done
-	err      error        // why the replay was ended
-	stack    []string     // of the guest then
+	partial  bool     // a task has no end
+	gate     *gate    // of the task
+	err      error    // why the replay was ended
+	stack    []string // of the guest then
 }
 
 func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay, error) {
@@ -318,9 +318,11 @@ func (r *replay) task(ctx context.Context) {
 	r.out = map[int64]io.Writer{1: r.cfg.Stdout, 2: r.cfg.Stderr}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := new(atomic.Bool)
-	r.stop = stop
-	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	r.gate = new(gate)
+	defer r.gate.stopWith(ctx)()
+	if r.cfg.Exclusive {
+		defer r.gate.collectAtCalls()()
+	}
 	if r.cut && r.cfg.Until == 0 {
 		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
 	}
@@ -332,7 +334,7 @@ func (r *replay) task(ctx context.Context) {
 	}
 	r.instance = instance
 	for r.err == nil && r.cur.more() {
-		if r.stop.Load() {
+		if r.gate.shut() && r.gate.wait() {
 			r.err = context.Cause(ctx)
 			return
 		}
@@ -510,7 +512,7 @@ func (r *replay) checkContext(ctx context.Context) {
 	switch {
 	case r.err != nil:
 		panic(errStopped)
-	case r.stop.Load():
+	case r.gate.shut() && r.gate.wait():
 		r.fail(context.Cause(ctx))
 	}
 }

@@ -28,7 +28,7 @@ func (r *replay) clockTimeGet(fn *function, other api.GoModuleFunc) api.GoModule
 	start := r.header.StartNS
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		id, ptr, c := uint32(stack[0]), uint32(stack[2]), r.cur
-		if id > 1 || mod != r.memory.mod || r.memory.mem == nil || r.stop.Load() ||
+		if id > 1 || mod != r.memory.mod || r.memory.mem == nil || r.gate.shut() ||
 			!c.clockRow(fn, int64(id), int64(stack[1]), int64(ptr)) {
 			other(ctx, mod, stack)
 			return

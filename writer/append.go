@@ -77,12 +77,26 @@ func (w *Writer) check(e *format.Event) error {
 
 func (w *Writer) appendRow(e *format.Event) error {
 	if !w.cur.fits(len(e.Input), len(e.Output)) {
-		if err := w.rotate(); err != nil {
+		if err := w.makeRoom(); err != nil {
 			return err
 		}
 	}
 	w.cur.append(e)
 	return nil
+}
+
+// makeRoom opens the next segment, or a larger region for this one if it is
+// still without rows.
+func (w *Writer) makeRoom() error {
+	if w.cur.rows > 0 {
+		return w.rotate()
+	}
+	if w.cur.slot != nil {
+		w.sidecar.retire(w.cur.slot)
+	}
+	w.seal.free <- w.cur
+	w.setCurrent(nil)
+	return w.next()
 }
 
 // appendParts writes the beginning of an event that is too large for one row
@@ -131,8 +145,9 @@ func (w *Writer) startSegments() error {
 	if w.opts.Schema != nil {
 		return nil
 	}
+	rows, size := w.firstSegment()
 	for i := range format.SidecarSlots {
-		r, err := w.region(i, int64(w.opts.SegmentRows), int64(w.opts.SegmentBytes))
+		r, err := w.region(i, rows, size)
 		if err != nil {
 			return err
 		}
@@ -150,9 +165,20 @@ func (w *Writer) startSegments() error {
 	return nil
 }
 
+// firstSegment returns the capacities that the regions begin with. In a sidecar
+// they are small, since most of what full ones cost is paid when they are made
+// and few programs fill them.
+func (w *Writer) firstSegment() (rows, size int64) {
+	rows, size = int64(w.opts.SegmentRows), int64(w.opts.SegmentBytes)
+	if w.sidecar != nil {
+		rows, size = min(rows, firstSegmentRows), min(size, firstSegmentBytes)
+	}
+	return rows, size
+}
+
 func (w *Writer) region(slot int, rows, size int64) (*region, error) {
 	if w.sidecar != nil && !w.opts.Seq {
-		return w.sidecar.region(slot, rows, size, size)
+		return w.sidecar.region(slot, rows, size, size, w.usage)
 	}
 	return newRegion(make([]byte, format.NewSidecarRegion(rows, size, size).Size), rows, size, size, w.opts.Seq), nil
 }
@@ -161,6 +187,7 @@ func (w *Writer) region(slot int, rows, size int64) (*region, error) {
 func (w *Writer) rotate() error {
 	w.segments++
 	w.events += w.cur.rows
+	w.usage = w.cur.usage()
 	w.seal.full <- w.cur
 	w.setCurrent(nil)
 	return w.next()
@@ -200,10 +227,17 @@ func (w *Writer) setCurrent(r *region) {
 	}
 }
 
+// segmentRows is the rows that the next segment should hold: twice as many after
+// 16 segments, and again after 32. To read a segment costs some 70 us however
+// small it is, which is most of what a query of few columns takes.
+func (w *Writer) segmentRows() int64 {
+	return min(int64(w.opts.SegmentRows)<<min(w.segments/16, 2), maxSegmentRows)
+}
+
 // grow replaces a region that is smaller than segments should be by now. It
 // returns the same one with an error.
 func (w *Writer) grow(r *region) (*region, error) {
-	rows, size := w.seal.rows.Load(), w.seal.bytes.Load()
+	rows, size := max(w.seal.rows.Load(), w.segmentRows()), w.seal.bytes.Load()
 	if rows <= r.capacity && size <= int64(len(r.input)) {
 		return r, nil
 	}

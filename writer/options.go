@@ -37,7 +37,8 @@ type Options struct {
 	// Compression of segments. Default ipc.Zstd.
 	Compression ipc.Codec
 	// SegmentRows is the number of events after which a segment is sealed.
-	// Default 32 Ki; it grows in very long recordings.
+	// Default 32 Ki. Later segments of a long trace are up to four times as
+	// large, of very long ones more; the first one beside a sidecar is smaller.
 	SegmentRows int
 	// SegmentBytes is the number of input or output bytes after which a
 	// segment is sealed, and the most that one row holds. Default 4 MiB, but
@@ -70,6 +71,12 @@ const (
 	DefaultSegmentRows  = 32 << 10
 	DefaultSegmentBytes = 4 << 20
 	pipeInterval        = 100 * time.Millisecond
+)
+
+// The first segment of a recording ends earlier than others.
+const (
+	firstSegmentRows  = 2 << 10
+	firstSegmentBytes = 256 << 10
 )
 
 // Segments grow where footers would otherwise be a large part of what is

@@ -76,6 +76,14 @@ func (r *region) reset(segment, firstEvent int64) {
 	r.segment, r.firstEvent = segment, firstEvent
 }
 
+// usage is how many bytes a row has on average.
+type usage struct{ input, output int64 }
+
+func (r *region) usage() usage {
+	n := r.rows
+	return usage{(r.inputEnd[n] + n - 1) / n, (r.outputEnd[n] + n - 1) / n}
+}
+
 // zero clears the first n elements of a column that was used.
 func zero[T any](column []T, n int64, used format.Fields) {
 	if used != 0 {
@@ -176,10 +184,10 @@ func (r *region) batch() *ipc.Batch {
 	}
 	nullable(format.HasInput, raw(r.inputEnd, n+1))
 	words()
-	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.input[:r.inputEnd[n]]})
+	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.input[:r.inputEnd[n]], Bytes: true})
 	nullable(format.HasOutput, raw(r.outputEnd, n+1))
 	words()
-	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.output[:r.outputEnd[n]]})
+	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.output[:r.outputEnd[n]], Bytes: true})
 	if r.seq != nil {
 		full(raw(r.seq, n))
 		words()

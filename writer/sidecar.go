@@ -114,6 +114,10 @@ func (s *sidecar) init(id uuid.UUID) error {
 	return s.flushHeader()
 }
 
+// alignLarge is the alignment of regions that are as large: pages of that size
+// can hold them.
+const alignLarge = 2 << 20
+
 // extend makes the file longer by n bytes, on disk and not merely in length,
 // and returns their memory.
 func (s *sidecar) extend(n int64) ([]byte, error) {
@@ -129,13 +133,22 @@ func (s *sidecar) extend(n int64) ([]byte, error) {
 }
 
 // region gives slot i a region of the given capacities, at the end of the
-// file. The slot must not be in use.
-func (s *sidecar) region(i int, rows, input, output int64) (*region, error) {
+// file. The slot must not be in use. What is about to be used of a large region
+// is made ready.
+func (s *sidecar) region(i int, rows, input, output int64, usage usage) (*region, error) {
 	sl := s.slots[i]
+	layout := format.NewSidecarRegion(rows, input, output)
+	if layout.Size >= alignLarge {
+		s.size += -s.size & (alignLarge - 1)
+	}
 	offset := s.size
-	m, err := s.extend(format.NewSidecarRegion(rows, input, output).Size)
+	m, err := s.extend(layout.Size)
 	if err != nil {
 		return nil, err
+	}
+	if layout.Size >= alignLarge {
+		err = errors.Join(populate(s.file, offset, layout.Input+min(input, rows*usage.input)),
+			populate(s.file, offset+layout.Output, min(output, rows*usage.output)))
 	}
 	s.retire(sl)
 	if sl.memory != nil {

@@ -65,6 +65,7 @@ type Writer struct {
 	cur      *region // the open segment, nil after an error
 	segments int64   // handed to the sealer, the current one not included
 	events   int64   // rows in those segments
+	usage    usage   // of the last of them
 	seal     sealer
 }
 

@@ -35,7 +35,7 @@ func newApp() *cli.App {
   tracetool inspect app.trace.arrow      shows what is in it`,
 		Groups: []string{groupRun, groupLook, groupChange},
 		Commands: []*cli.Command{
-			recordCommand, replayCommand, runCommand,
+			recordCommand, replayCommand, runCommand, sessionCommand,
 			inspectCommand, catCommand, headCommand, diffCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
 		},

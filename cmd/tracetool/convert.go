@@ -20,6 +20,8 @@ var convertCommand = &cli.Command{
 
 JSONL or a JSON array that another program wrote becomes a trace, too: a table with its columns, for inspect, filter and notebooks.
 
+A session becomes a film for asciinema and other players with --to asciicast (version 3 of the format, asciicast-v2 is version 2), and such a film becomes a session.
+
 "-" is stdin or stdout.`,
 	Examples: []cli.Example{
 		{Command: "tracetool convert app.trace.arrow app.jsonl", What: "Make text of a trace"},
@@ -35,6 +37,12 @@ JSONL or a JSON array that another program wrote becomes a trace, too: a table w
 	},
 }
 
+// targets are what traces of one kind become, in the values of --to.
+var targets = map[convert.Form]func(*convertVerb, context.Context, *cli.IO, []string) error{
+	filmForm:   (*convertVerb).toFilm,
+	filmFormV2: (*convertVerb).toFilm,
+}
+
 // convertVerb is the flags of convert.
 type convertVerb struct {
 	source      source
@@ -44,7 +52,7 @@ type convertVerb struct {
 }
 
 func (v *convertVerb) bind(fs *pflag.FlagSet) {
-	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON)
+	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2)
 	fs.BoolVar(&v.options.Plain, "plain", false, "write nothing but the rows to JSONL or JSON: no header, no attachments")
 	fs.BoolVar(&v.options.Decode, "decode", false, "add to each call in JSONL or JSON what its arguments and results mean")
 	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
@@ -55,10 +63,20 @@ func (v *convertVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if to := targets[v.to]; to != nil {
+		return to(v, ctx, streams, args)
+	}
+	film, rest, err := openFilm(ctx, streams, args[0])
+	switch {
+	case err != nil:
+		return err
+	case film != nil:
+		return v.fromFilm(ctx, streams, film, args)
+	}
 	in, out, opts := convert.Input{Path: args[0]}, convert.Output{Path: args[1]}, v.options
 	opts.To, opts.Limits, opts.Compression = v.to, v.source.limits(), v.compression.codec()
 	if args[0] == stream {
-		in = convert.Input{Reader: stdin(ctx, streams)}
+		in = convert.Input{Reader: rest}
 	}
 	if err := v.checkOutput(streams, &out, &opts); err != nil {
 		return err

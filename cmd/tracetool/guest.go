@@ -81,7 +81,7 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Args: streams.Guest, Arg0: g.arg0, Listen: g.listen, Invoke: g.invoke,
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
-		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout,
+		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
 		return cfg, nil, err

@@ -147,7 +147,7 @@ func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
 	cfg := runner.ReplayConfig{
 		Stdout: streams.Stdout, Stderr: streams.Stderr,
 		Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(),
-		Timeout: v.timeout, Until: v.until, Context: v.context,
+		Timeout: v.timeout, Exclusive: true, Until: v.until, Context: v.context,
 	}
 	if v.context == 0 {
 		cfg.Context = -1

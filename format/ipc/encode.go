@@ -24,6 +24,8 @@ type Buffer struct {
 	// Words: Data is a column of 64-bit integers that differ from one to the
 	// next mostly in their low bytes: times, durations, ends of values.
 	Words bool
+	// Bytes: Data is the bytes of values, whatever they are: most often text.
+	Bytes bool
 }
 
 func (b Buffer) size() int {
@@ -56,6 +58,7 @@ type Encoder struct {
 	zstd  *zstd.Encoder
 	lz4   *lz4.Writer
 	words wordEncoder
+	bytes byteEncoder
 	zeros map[int][]byte // compressed runs of zeros by length
 	body  []byte
 	spans []Span
@@ -172,8 +175,9 @@ func (e *Encoder) appendCompressed(b Buffer) error {
 func (e *Encoder) compress(b Buffer) error {
 	start, data := len(e.body), b.Data
 	e.body = binary.LittleEndian.AppendUint64(e.body, uint64(len(data)))
+	packed := true
 	if e.codec == Zstd {
-		e.body = e.appendZstd(e.body, b)
+		e.body, packed = e.appendZstd(e.body, b)
 	} else {
 		w := sliceWriter{e.body}
 		e.lz4.Reset(&w)
@@ -185,20 +189,34 @@ func (e *Encoder) compress(b Buffer) error {
 		}
 		e.body = w.data
 	}
-	if len(e.body)-start-8 >= len(data) {
+	if !packed || len(e.body)-start-8 >= len(data) {
 		e.body = binary.LittleEndian.AppendUint64(e.body[:start], ^uint64(0))
 		e.body = append(e.body, data...)
 	}
 	return nil
 }
 
-func (e *Encoder) appendZstd(dst []byte, b Buffer) []byte {
+// appendZstd appends a frame. packed is false, and what is appended of no use,
+// if that would be longer than the data.
+func (e *Encoder) appendZstd(dst []byte, b Buffer) (out []byte, packed bool) {
 	if b.Words && len(b.Data)%8 == 0 {
 		if out, ok := e.words.append(dst, b.Data); ok {
-			return out
+			return out, true
 		}
 	}
-	return e.zstd.EncodeAll(b.Data, dst)
+	if b.Bytes && len(b.Data) >= minBytes && !e.monotonous(dst, b.Data) {
+		return e.bytes.append(dst, b.Data)
+	}
+	return e.zstd.EncodeAll(b.Data, dst), true
+}
+
+// monotonous: data begins with the same line again and again, in which the
+// general encoder finds better matches, and as quickly. It uses the memory
+// behind dst.
+func (e *Encoder) monotonous(dst, data []byte) bool {
+	const sample, ratio = 16 << 10, 16
+	head := data[:min(len(data), sample)]
+	return len(e.zstd.EncodeAll(head, dst))-len(dst) < len(head)/ratio
 }
 
 type sliceWriter struct{ data []byte }

@@ -10,8 +10,8 @@ import (
 // state entropy as zstd has it (RFC 8878 section 4.1). A single code needs no
 // table: it is repeated.
 type fseTable struct {
-	counts [maxCodes]uint32
-	norm   [maxCodes]uint32
+	counts fseCounts
+	norm   fseCounts
 	log    uint8 // of the number of states
 	single bool
 	top    uint8 // largest code
@@ -21,21 +21,22 @@ type fseTable struct {
 		state int32
 	}
 	symbols [1 << maxLog]uint8
-	state   uint32
 }
 
+// fseCounts are the numbers of times that each code stands in a block.
+type fseCounts [maxCodes]uint32
+
 const (
-	maxCodes = 53 // match lengths have that many
+	maxCodes = 64 // match lengths have 53; a power of 2, which spares checks of bounds
 	minLog   = 5
 	maxLog   = 9
+	// maxDistanceLog is what zstd allows for distances.
+	maxDistanceLog = 8
 )
 
-// count builds the table for codes.
-func (t *fseTable) count(codes []uint8) {
-	t.counts = [maxCodes]uint32{}
-	for _, c := range codes {
-		t.counts[c]++
-	}
+// prepare builds the table for total codes that are counted, with at most
+// 1<<log states.
+func (t *fseTable) prepare(total, log int) {
 	used := 0
 	for c, n := range t.counts {
 		if n > 0 {
@@ -43,12 +44,14 @@ func (t *fseTable) count(codes []uint8) {
 			t.top = uint8(c)
 		}
 	}
-	t.single = used == 1
-	if !t.single {
-		t.log = uint8(min(maxLog, max(minLog, bits.Len(uint(len(codes)))-2, bits.Len(uint(used))+1)))
-		t.normalize(uint32(len(codes)))
-		t.build()
+	if t.single = used == 1; t.single { // one state, which takes no bits
+		t.log, t.states[0] = 0, 0
+		t.delta[t.top].bits, t.delta[t.top].state = 0, 0
+		return
 	}
+	t.log = uint8(min(log, max(minLog, bits.Len(uint(total))-2, bits.Len(uint(used))+1)))
+	t.normalize(uint32(total))
+	t.build()
 }
 
 // normalize scales the counts to the number of states, at least 1 each.
@@ -163,33 +166,27 @@ func (t *fseTable) appendTable(dst []byte) []byte {
 	return w.end()
 }
 
-// first sets the state that the last code of the sequence leads to: codes are
-// encoded from the last to the first.
-func (t *fseTable) first(code uint8) {
-	if t.single {
-		return
-	}
+// first returns the state that the last code of the sequence leads to: codes
+// are encoded from the last to the first.
+func (t *fseTable) first(code uint8) uint32 {
 	d := t.delta[code]
 	out := (d.bits + 1<<15) >> 16
 	value := out<<16 - d.bits
-	t.state = uint32(t.states[int32(value>>out)+d.state])
+	return uint32(t.states[int32(value>>out)+d.state])
 }
 
-func (t *fseTable) encode(w *bitWriter, code uint8) {
-	if t.single {
-		return
-	}
-	d := t.delta[code]
-	out := (t.state + d.bits) >> 16
-	w.add(uint64(t.state), uint8(out))
-	t.state = uint32(t.states[int32(t.state>>out)+d.state])
+// encode adds what leads from the state of a code to that of the next one to
+// the count bits held.
+func (t *fseTable) encode(held uint64, count uint8, state uint32, code uint8) (uint64, uint8, uint32) {
+	d := t.delta[code%maxCodes]
+	out := (state + d.bits) >> 16
+	held |= uint64(state&(1<<(out&31)-1)) << (count & 63)
+	return held, count + uint8(out), uint32(t.states[uint32(int32(state>>(out&31))+d.state)%(1<<maxLog)])
 }
 
-func (t *fseTable) finish(w *bitWriter) {
-	if !t.single {
-		w.add(uint64(t.state), t.log)
-		w.flush()
-	}
+func (t *fseTable) finish(w *bitWriter, state uint32) {
+	w.add(uint64(state), t.log)
+	w.flush()
 }
 
 // bitWriter appends bits to a slice, the lowest first.
@@ -208,14 +205,14 @@ func newBitWriter(dst []byte, size int) bitWriter {
 
 // add takes the lowest width bits of v. Between flushes there is room for 56.
 func (w *bitWriter) add(v uint64, width uint8) {
-	w.bits |= v & (1<<width - 1) << w.n
+	w.bits |= v & (1<<(width&63) - 1) << (w.n & 63)
 	w.n += width
 }
 
 func (w *bitWriter) flush() {
 	binary.LittleEndian.PutUint64(w.out[w.at:], w.bits)
 	w.at += int(w.n >> 3)
-	w.bits >>= w.n &^ 7
+	w.bits >>= w.n & 56
 	w.n &= 7
 }
 
