@@ -31,6 +31,10 @@ build_plugin() {
 	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o plugin/plugin.wasm plugin/guest/guest.c
 }
 
+build_frames() {
+	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o frames/frames.wasm frames/frames.c
+}
+
 # Twice: as it should be, and with a mistake in what it draws, for gates to find.
 build_editor() {
 	for build in editor mistake; do
@@ -40,7 +44,7 @@ build_editor() {
 	done
 }
 
-[ $# -gt 0 ] || set -- hello go-files rust-report c-trap reactor plugin editor
+[ $# -gt 0 ] || set -- hello go-files rust-report c-trap reactor plugin editor frames
 for name; do
 	"build_$(echo "$name" | tr - _)"
 	chmod 644 "$name"/*.wasm

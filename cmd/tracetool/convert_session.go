@@ -44,7 +44,7 @@ func (v *convertVerb) toFilm(ctx context.Context, streams *cli.IO, args []string
 	}
 	streams.Notef("%s: %s", args[1], plural(report.Events, "event"))
 	if report.Lost > 0 {
-		return cli.WithCode(codeLost, fmt.Errorf("%s that no terminal sends", plural(report.Lost, "input")))
+		return cli.WithCode(codeLost, fmt.Errorf("%s that no terminal sends or that are no UTF-8", plural(report.Lost, "input")))
 	}
 	return nil
 }

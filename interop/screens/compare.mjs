@@ -72,7 +72,7 @@ async function draw(c) {
 }
 
 // Our quotes escape what is not printable; both sides are brought to one form.
-const plain = (line) => line.replace(/\\u([0-9a-f]{4})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+const plain = (line) => line.replace(/\\(?:u([0-9a-f]{4})|U([0-9a-f]{8}))/g, (_, u, U) => String.fromCodePoint(parseInt(u ?? U, 16)));
 
 let cases = 0, cells = 0, failed = 0;
 for await (const line of createInterface({ input: process.stdin })) {

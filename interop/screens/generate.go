@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // generate prints cases that mix text, controls and sequences at random. The same
@@ -18,6 +20,41 @@ func generate(out io.Writer, seed uint64, count int) error {
 		for range 1 + r.IntN(3) {
 			c.Steps = append(c.Steps, step{Write: []byte(piece(r, c.Cols, c.Rows))})
 		}
+		if err := e.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bom is dropped by xterm.js wherever it stands.
+const bom = 0xfeff
+
+// newer are the wide characters of Unicode 14 and 15, which are not in the table of
+// xterm.js.
+var newer = &unicode.RangeTable{R32: []unicode.Range32{
+	{0x1aff0, 0x1affe, 1}, {0x1b11f, 0x1b122, 1}, {0x1b132, 0x1b132, 1}, {0x1b155, 0x1b155, 1},
+	{0x1f6dc, 0x1f6df, 1}, {0x1f7f0, 0x1f7f0, 1}, {0x1f979, 0x1f979, 1}, {0x1f9cc, 0x1f9cc, 1},
+	{0x1fa75, 0x1fa7c, 1}, {0x1fa87, 0x1fa88, 1}, {0x1faa9, 0x1faaf, 1}, {0x1fab7, 0x1fac5, 1},
+	{0x1face, 0x1facf, 1}, {0x1fad7, 0x1faf8, 1},
+}}
+
+// characters prints cases with every character alone, each at a place of its own.
+func characters(out io.Writer) error {
+	const cols, rows, apart = 80, 24, 4
+	e := json.NewEncoder(out)
+	for first := rune(0xa0); first < 0xe0200; first += cols / apart * rows {
+		var b strings.Builder
+		for i := range rune(cols / apart * rows) {
+			r := first + i
+			if utf8.ValidRune(r) && r != bom && !unicode.Is(newer, r) && (r < 0x32000 || r >= 0xe0000) {
+				fmt.Fprintf(&b, "\x1b[%d;%dH%c", i/(cols/apart)+1, i%(cols/apart)*apart+1, r)
+			}
+		}
+		if b.Len() == 0 {
+			continue
+		}
+		c := testCase{Name: fmt.Sprintf("U+%04X", first), Cols: cols, Rows: rows, Steps: []step{{Write: []byte(b.String())}}}
 		if err := e.Encode(c); err != nil {
 			return err
 		}

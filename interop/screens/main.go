@@ -2,6 +2,7 @@
 // every cell, for comparison with another one.
 //
 //	screens generate SEED COUNT   prints cases, one a line, that mix all we know
+//	screens characters            prints cases with every character of Unicode that has a width
 //	screens show                  reads cases from stdin, prints them with their screens
 //
 // A case is a JSON object with name, cols, rows and steps; each step has base64
@@ -49,6 +50,8 @@ func run(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "show":
 		return show(os.Stdin, out)
+	case len(args) == 1 && args[0] == "characters":
+		return characters(out)
 	case len(args) == 3 && args[0] == "generate":
 		seed, err := strconv.ParseUint(args[1], 10, 64)
 		if err != nil {
@@ -60,7 +63,7 @@ func run(args []string) error {
 		}
 		return generate(out, seed, count)
 	}
-	return fmt.Errorf("usage: screens generate SEED COUNT | screens show")
+	return fmt.Errorf("usage: screens generate SEED COUNT | screens characters | screens show")
 }
 
 func show(in io.Reader, out io.Writer) error {

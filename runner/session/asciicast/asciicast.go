@@ -16,6 +16,7 @@ import (
 	"io"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner/session"
@@ -55,7 +56,7 @@ const (
 // Report says what became of a session.
 type Report struct {
 	Events int64 // written
-	Lost   int64 // inputs that no terminal sends, such as the release of a key
+	Lost   int64 // inputs that no terminal sends, such as the release of a key, or that are no UTF-8
 }
 
 // Write makes a film of a session. Its input is what a terminal sends that has
@@ -123,7 +124,7 @@ func (f *film) record(r *session.Record) error {
 	switch r.Kind {
 	case format.KindInput:
 		data := f.keyboard.Input(r.Event)
-		if len(data) == 0 {
+		if len(data) == 0 || !utf8.Valid(data) {
 			f.report.Lost++
 			return nil
 		}

@@ -26,6 +26,7 @@ type command struct {
 	yield    func(struct{}) bool
 	err      error         // why it ended
 	deadline time.Duration // that it waits for
+	restless bool          // it was made to wait: whatever comes next wakes it
 }
 
 func newCommand(m *Model, size session.Size) *command {
@@ -68,7 +69,7 @@ func (c *command) run() error {
 func (c *command) pause(ctx context.Context, deadline time.Duration) error {
 	c.deadline = deadline
 	ok := c.yield(struct{}{})
-	c.deadline = never
+	c.deadline, c.m.idle = never, 0
 	if !ok || ctx.Err() != nil {
 		return host.ECANCELED
 	}
@@ -79,8 +80,9 @@ func (c *command) pause(ctx context.Context, deadline time.Duration) error {
 // nothing else waits for whatever comes next.
 func (c *command) ask(ctx context.Context) {
 	if c.m.idle++; c.m.idle > MaxIdle {
-		c.m.idle = 0
-		_ = c.pause(ctx, c.m.now+1) // the next call finds that it must end
+		c.restless = true
+		_ = c.pause(ctx, never) // the next call finds that it must end
+		c.restless = false
 	}
 }
 
@@ -122,8 +124,8 @@ func (c *command) resize(size session.Size) error {
 // advance stops at every moment that the command waits for.
 func (c *command) advance(now time.Duration) error {
 	for wakes := 0; c.deadline != never && c.deadline <= now; wakes++ {
-		if wakes == MaxIdle {
-			return &StuckError{Calls: wakes}
+		if wakes == MaxWakes {
+			return &StuckError{Wakes: wakes}
 		}
 		c.m.now = c.deadline
 		if err := c.run(); err != nil {
@@ -131,6 +133,9 @@ func (c *command) advance(now time.Duration) error {
 		}
 	}
 	c.m.now = now
+	if c.restless {
+		return c.run()
+	}
 	return nil
 }
 

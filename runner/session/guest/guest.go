@@ -20,7 +20,7 @@
 //
 // A program that asks again and again whether there is anything to do, without
 // waiting, is made to wait after [MaxIdle] questions. One that does not come to
-// rest within [MaxCalls] calls, or within Options.Timeout, ends with a
+// rest within [MaxCalls] calls, [MaxWakes] moments or Options.Timeout ends with a
 // [StuckError].
 package guest
 
@@ -41,11 +41,12 @@ import (
 // sessions.
 const Term = "xterm-256color"
 
-// Bounds of what a program may do between two waits, and of its memory. They are
-// the same on every machine, as the first two decide what it draws.
+// Bounds of what a program may do when it is given something, and of its memory.
+// They are the same on every machine: the first decides what it draws.
 const (
-	MaxIdle     = 1 << 20 // questions in a row whether there is anything to do
+	MaxIdle     = 1 << 16 // questions in a row whether there is anything to do
 	MaxCalls    = 1 << 24 // calls of functions of WASI
+	MaxWakes    = 1 << 18 // moments that one tick wakes it at
 	MemoryPages = 1 << 14 // of 64 KiB each
 )
 
@@ -67,19 +68,23 @@ type Options struct {
 
 // StuckError says that a program did not come to rest.
 type StuckError struct {
-	Calls   int           // that it made since it was given something; 0: see Timeout
-	Timeout time.Duration // that passed
+	Calls   int           // that it made since it was given something
+	Wakes   int           // or how often one tick woke it
+	Timeout time.Duration // or how long it computed
 }
 
 func (e *StuckError) Error() string {
-	if e.Calls > 0 {
+	switch {
+	case e.Wakes > 0:
+		return fmt.Sprintf("one tick woke the program %d times", e.Wakes)
+	case e.Calls > 0:
 		return fmt.Sprintf("the program made %d calls without waiting for input or time", e.Calls)
 	}
 	return fmt.Sprintf("the program computed for %s without waiting for input or time", e.Timeout)
 }
 
-// Program is a compiled module. It is for one goroutine, and so are its models
-// together.
+// Program is a compiled module. It is safe for concurrent use, each of its models
+// is for one goroutine.
 type Program struct {
 	module   runner.Module
 	options  Options

@@ -61,14 +61,21 @@ func embedded(t *session.Trace) (*runner.Module, error) {
 	return nil, fmt.Errorf("%w: no file %s", ErrNoProgram, t.Program.Name)
 }
 
+// restlessPause is when somebody's session goes on with a program that does not
+// wait.
+const restlessPause = 20 * time.Millisecond
+
 // Due is when the program goes on by itself, since the start of the session; ok
 // is false while it waits for input alone.
 func (m *Model) Due() (at time.Duration, ok bool) {
 	c, isCommand := m.driver.(*command)
-	if !isCommand || c.deadline == never {
+	switch {
+	case !isCommand:
 		return 0, false
+	case c.restless:
+		return m.now + restlessPause, true
 	}
-	return c.deadline, true
+	return c.deadline, c.deadline != never
 }
 
 // Wants says what a command has asked its terminal to tell.

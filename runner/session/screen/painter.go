@@ -54,15 +54,15 @@ func (p *Painter) row(dst []byte, cells, old []session.Cell, y int) []byte {
 }
 
 func (p *Painter) cell(dst []byte, c session.Cell, x, y, width int) []byte {
-	if p.x != x || p.y != y {
+	// What a terminal makes of a cluster is its own, and a mark would join what
+	// is before it: the place of one is named, and the place after it.
+	if p.x != x || p.y != y || len(c.Text) > 1 {
 		dst = fmt.Appendf(dst, "\x1b[%d;%dH", y+1, x+1)
 	}
 	if c.Style != p.style {
 		dst, p.style = append(dst, restyle(p.style, c.Style)...), c.Style
 	}
 	dst = append(dst, visible(c.Text)...)
-	// What a terminal makes of a cluster is its own: the place after one is
-	// named anew.
 	if p.x, p.y = x+width, y; len(c.Text) > 1 {
 		p.x = -1
 	}

@@ -1,6 +1,8 @@
 package screen
 
 import (
+	"unicode"
+
 	"github.com/rivo/uniseg"
 
 	"github.com/tracetool/tracetool/runner/session"
@@ -138,10 +140,21 @@ func runeWidth(r rune) int {
 	switch {
 	case r < 0x300, isRegional(r):
 		return 1
-	case r == pictureSelector:
+	case r == pictureSelector, unicode.Is(wideAnyway, r):
 		return 2
+	case r == 0x2e3a, r == 0x2e3b: // dashes
+		return 1
 	}
 	return min(max(uniseg.StringWidth(string(r)), 1), 2)
+}
+
+// wideAnyway are the characters that Unicode calls wide and uniseg does not,
+// because they are marks or have no colored picture of their own.
+var wideAnyway = &unicode.RangeTable{
+	R16: []unicode.Range16{{0x302a, 0x3030, 1}, {0x303d, 0x303d, 1}, {0x3099, 0x309a, 1}, {0x3297, 0x3299, 2}},
+	R32: []unicode.Range32{
+		{0x16fe4, 0x16fe4, 1}, {0x1f202, 0x1f202, 1}, {0x1f237, 0x1f237, 1}, {0x1f260, 0x1f265, 1}, {0x1f3fb, 0x1f3ff, 1},
+	},
 }
 
 // A pair of regional indicators is a flag.
