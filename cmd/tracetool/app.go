@@ -9,6 +9,7 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/runner/session"
 )
 
 const appName = "tracetool"
@@ -80,13 +81,24 @@ func textHint(line *convert.LineError) string {
 	return ""
 }
 
+// sessionHint is what to do about a trace that holds no valid session.
+func sessionHint(invalid *session.ValidationError) string {
+	if invalid.Fault == session.NoHeader {
+		return "tracetool replay runs the programs of other traces"
+	}
+	return ""
+}
+
 // classify says what an error of the libraries means for the exit code, and
 // what to do about it.
 func classify(err error) (code int, hint string) {
 	var line *convert.LineError
+	var invalid *session.ValidationError
 	switch {
 	case errors.Is(err, format.ErrVersion):
 		return codeCorrupt, "a newer version of tracetool reads it"
+	case errors.As(err, &invalid):
+		return codeCorrupt, sessionHint(invalid)
 	case errors.As(err, &line):
 		return codeCorrupt, textHint(line)
 	case errors.Is(err, format.ErrLimit):

@@ -49,7 +49,7 @@ type inspectVerb struct {
 }
 
 // viewNames are the flags that say what is shown; the summary has none.
-var viewNames = []string{"functions", "segments", "modules", "attachments", "events"}
+var viewNames = []string{"functions", "segments", "modules", "attachments", "frames", "events"}
 
 func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 	usage := map[string]string{
@@ -57,6 +57,7 @@ func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 		"segments":    "show the segments of the file",
 		"modules":     "show the programs with their imports and exports",
 		"attachments": "show the files inside the trace",
+		"frames":      "show frames a second, latency and the slowest frames of a session; this reads all of its events",
 		"events":      "show the events",
 	}
 	v.views = map[string]*bool{}
@@ -117,7 +118,10 @@ func (v *inspectVerb) view() (string, error) {
 	return chosen[0], nil
 }
 
-// show prints one of the views that scan no events.
+// slowestFrames is how many of them are listed.
+const slowestFrames = 10
+
+// show prints one of the views of all the trace.
 func (v *inspectVerb) show(out *ui.Stream, f *reader.File, view string) error {
 	o := inspect.TextOptions{Now: time.Now(), Color: out.Color()}
 	text := v.events.format == ui.Text
@@ -140,6 +144,12 @@ func (v *inspectVerb) show(out *ui.Stream, f *reader.File, view string) error {
 			return inspect.WriteAttachments(out, list, o)
 		}
 		return ui.Encode(out, v.events.format, list)
+	case "frames":
+		stats, err := inspect.Frames(f, slowestFrames)
+		if err != nil || !text {
+			return orEncode(err, out, v.events.format, stats)
+		}
+		return stats.WriteText(out, o)
 	case "segments":
 		list, err := inspect.Segments(f)
 		if err != nil || !text {

@@ -7,5 +7,8 @@ var sessionCommand = &cli.Command{
 	Short: "Record, replay and gate interactive programs",
 	Group: groupRun,
 	Long:  "A session is a trace of a program that draws on a screen: what it was given, and every frame that it drew.",
-	Sub:   []*cli.Command{sessionRecordCommand, sessionPlayCommand},
+	Sub: []*cli.Command{
+		sessionRecordCommand, sessionReplayCommand, sessionGateCommand, sessionPlayCommand,
+		sessionBisectCommand, sessionMinimizeCommand,
+	},
 }

@@ -182,7 +182,7 @@ func (r *sessionRecording) chooseSize() (session.Size, error) {
 
 func (r *sessionRecording) record(ctx context.Context) (*session.Trace, error) {
 	r.model = r.program.Model()
-	recorder := session.NewRecorder(r.model, r.size, r.verb.seed, session.Options{Profile: guest.Term, Cells: !r.verb.noCells})
+	recorder := session.NewRecorder(r.model, r.size, r.verb.seed, r.options())
 	if err := recorder.Init(); err != nil {
 		return nil, err
 	}
@@ -198,6 +198,17 @@ func (r *sessionRecording) record(ctx context.Context) (*session.Trace, error) {
 		return nil, err
 	}
 	return recorder.Finish()
+}
+
+// options are what is recorded. Frames are timed where somebody waits for them;
+// what a script does makes the same trace every time.
+func (r *sessionRecording) options() session.Options {
+	o := session.Options{Profile: guest.Term, Cells: !r.verb.noCells}
+	if r.script == nil {
+		began := time.Now()
+		o.Stopwatch = func() time.Duration { return time.Since(began) }
+	}
+	return o
 }
 
 // save takes the first name that is free where none was given.

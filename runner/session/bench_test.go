@@ -26,7 +26,7 @@ func long(t testing.TB, inputs int, o Options) *Trace {
 	return trace
 }
 
-// sizes are traces as bytes in both encodings.
+// encoded is the trace as bytes.
 func encoded(t testing.TB, trace *Trace, form convert.Form) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -77,7 +77,7 @@ func BenchmarkReplay(b *testing.B) {
 }
 
 func TestKeptCellsAreFewBytes(t *testing.T) {
-	const frames = 5000
+	const frames = 2000
 	without := len(encoded(t, long(t, frames, Options{}), convert.Arrow))
 	with := len(encoded(t, long(t, frames, Options{Cells: true}), convert.Arrow))
 	each := float64(with-without) / frames

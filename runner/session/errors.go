@@ -1,7 +1,9 @@
 package session
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
@@ -78,7 +80,12 @@ type LoadError struct {
 }
 
 func (e *LoadError) Error() string {
-	if e.Path == "" {
+	var file *fs.PathError
+	var container *format.CorruptError
+	switch {
+	case errors.As(e.Err, &file), errors.As(e.Err, &container):
+		return e.Err.Error() // they name the file themselves
+	case e.Path == "":
 		return "session: " + e.Err.Error()
 	}
 	return e.Path + ": " + e.Err.Error()

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,13 +30,14 @@ type headerJSON struct {
 	SchemaVersion *int    `json:"schema_version"`
 	Columns       *int    `json:"columns"`
 	Rows          *int    `json:"rows"`
-	Seed          *uint64 `json:"seed,string"`
+	Seed          *string `json:"seed"` // decimal: numbers of JSON end at 2^53
 	Profile       string  `json:"profile,omitempty"`
 	Cells         bool    `json:"cells,omitempty"`
 }
 
 func (h *Header) toJSON() (map[string]any, error) {
-	text, err := json.Marshal(headerJSON{&h.SchemaVersion, &h.Size.Columns, &h.Size.Rows, &h.Seed, h.Profile, h.Cells})
+	seed := strconv.FormatUint(h.Seed, 10)
+	text, err := json.Marshal(headerJSON{&h.SchemaVersion, &h.Size.Columns, &h.Size.Rows, &seed, h.Profile, h.Cells})
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +64,11 @@ func headerOf(h *format.Header) (Header, error) {
 	if j.SchemaVersion == nil || j.Columns == nil || j.Rows == nil || j.Seed == nil {
 		return fail(BadHeader, "want schema_version, columns, rows and seed")
 	}
-	return Header{*j.SchemaVersion, Size{*j.Columns, *j.Rows}, *j.Seed, j.Profile, j.Cells}, nil
+	seed, err := strconv.ParseUint(*j.Seed, 10, 64)
+	if err != nil {
+		return fail(BadHeader, fmt.Sprintf("seed %q, want an integer of 64 bits", clip(*j.Seed)))
+	}
+	return Header{*j.SchemaVersion, Size{*j.Columns, *j.Rows}, seed, j.Profile, j.Cells}, nil
 }
 
 // traceHeader is the header of the trace's file. Its id follows from what is
@@ -162,6 +169,22 @@ var columns = [...]struct{ want, may format.Fields }{
 	format.KindEnd:    {format.HasParams(1) | format.HasValue, format.HasParams(2)},
 }
 
+// columnNames lists nullable columns.
+func columnNames(fields format.Fields) string {
+	var names []string
+	bit := format.Fields(1)
+	for _, c := range format.EventFields() {
+		if !c.Nullable {
+			continue
+		}
+		if fields&bit != 0 {
+			names = append(names, c.Name)
+		}
+		bit <<= 1
+	}
+	return strings.Join(names, ", ")
+}
+
 // ofSession reports whether sessions have records of that kind.
 func ofSession(k format.Kind) bool { return k >= format.KindInput && k <= format.KindEnd }
 
@@ -209,11 +232,16 @@ type loader struct {
 	parts  [2][]byte        // of the input and output of the row to come
 	chunks [][]Record       // so far: one slice that grows would be copied over and over
 
-	checkOnly bool // records are not kept
+	bytes     int64 // of the records so far
+	checkOnly bool  // records are not kept
 	last      Record
 }
 
-const chunkRecords = 1 << 12
+const (
+	chunkRecords = 1 << 12
+	recordBytes  = 128     // that a Record takes, about
+	maxBytes     = 4 << 30 // that are loaded of one session: a container of some KiB may hold more
+)
 
 // explain gives an error of the file its type.
 func (l *loader) explain(err error) error {
@@ -276,6 +304,9 @@ func (l *loader) Event(e *format.Event) error {
 		return nil
 	}
 	l.join(e)
+	if l.bytes += recordBytes + int64(len(e.Input)+len(e.Output)); l.bytes > maxBytes && !l.checkOnly {
+		return fmt.Errorf("records of more than %d bytes, which is more than is loaded", int64(maxBytes))
+	}
 	r := l.place()
 	if err := l.record(e, r); err != nil {
 		return err
@@ -313,8 +344,13 @@ func (l *loader) record(e *format.Event, r *Record) (err error) {
 		return l.check.faultf(BadRecord, "%s", e.Kind)
 	}
 	has := &columns[e.Kind]
-	if e.Has&has.want != has.want || e.Has&^(has.want|has.may) != 0 || e.Task != 0 {
-		return l.check.faultf(BadRecord, "%s with the columns %#x, want %#x", e.Kind, e.Has, has.want)
+	switch {
+	case e.Has&has.want != has.want:
+		return l.check.faultf(BadRecord, "%s without %s", e.Kind, columnNames(has.want&^e.Has))
+	case e.Has&^(has.want|has.may) != 0:
+		return l.check.faultf(BadRecord, "%s with %s", e.Kind, columnNames(e.Has&^(has.want|has.may)))
+	case e.Task != 0:
+		return l.check.faultf(BadRecord, "%s of the task %d, want 0", e.Kind, e.Task)
 	}
 	r.Kind, r.Time = e.Kind, time.Duration(e.Time-Epoch)
 	switch e.Kind {
