@@ -67,10 +67,11 @@ func (v *sessionPlayVerb) run(ctx context.Context, streams *cli.IO, args []strin
 		return fmt.Errorf("%s: the session has no frames", args[0])
 	}
 	p.speed = v.speed
-	if !streams.StdinTerminal || !streams.Stdout.Terminal() {
-		return cli.WithHint(errors.New("this is no terminal"), "tracetool convert --to asciicast makes a film for other players")
-	}
-	if p.console, err = openConsole(streams); err != nil {
+	p.console, err = openConsole(streams)
+	switch {
+	case errors.Is(err, errNoTerminal):
+		return cli.WithHint(err, "tracetool convert --to asciicast makes a film for other players")
+	case err != nil:
 		return err
 	}
 	defer p.console.close()

@@ -148,8 +148,8 @@ func (r *sessionRecording) readScript() (err error) {
 	name := r.verb.script
 	var in io.Reader = r.streams.Stdin
 	switch {
-	case name == "" && (!r.streams.StdinTerminal || !r.streams.Stdout.Terminal()):
-		return cli.Usagef("this is no terminal: say with --script what to do")
+	case name == "" && !r.streams.StdinTerminal:
+		return cli.Usagef("stdin is no terminal: say with --script what to do")
 	case name == "":
 		return nil
 	case name != stream:

@@ -26,9 +26,12 @@ type console struct {
 // openConsole takes the terminal over. Close must be called on every way out.
 func openConsole(streams *cli.IO) (*console, error) {
 	in, isFile := streams.Stdin.(*os.File)
-	out, alsoFile := streams.Stdout.Underlying().(*os.File)
-	if !isFile || !alsoFile {
-		return nil, errors.New("stdin and stdout are no terminal")
+	if !isFile || !streams.StdinTerminal {
+		return nil, errNoTerminal
+	}
+	out, err := screenOf(streams)
+	if err != nil {
+		return nil, err
 	}
 	old, err := term.MakeRaw(int(in.Fd()))
 	if err != nil {
@@ -38,6 +41,18 @@ func openConsole(streams *cli.IO) (*console, error) {
 	c.write([]byte("\x1b[?1049h\x1b[H\x1b[2J"))
 	go c.read()
 	return c, nil
+}
+
+// errNoTerminal is returned where nobody can type.
+var errNoTerminal = errors.New("stdin is no terminal")
+
+// screenOf is what is drawn on: stdout, or where that goes elsewhere the terminal
+// of the process.
+func screenOf(streams *cli.IO) (*os.File, error) {
+	if out, isFile := streams.Stdout.Underlying().(*os.File); isFile && streams.Stdout.Terminal() {
+		return out, nil
+	}
+	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }
 
 // read hands over what is typed. It ends with the terminal.
@@ -131,8 +146,16 @@ func (c *console) decode(all bool) (events []session.Event) {
 	}
 }
 
+// terminalSize is that of the terminal, or what all had once for those that do not
+// know theirs.
 func terminalSize() (session.Size, error) {
 	columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		columns, rows, err = term.GetSize(int(os.Stdin.Fd()))
+	}
+	if columns == 0 || rows == 0 {
+		columns, rows = 80, 24
+	}
 	return session.Size{Columns: columns, Rows: rows}, err
 }
 

@@ -470,7 +470,10 @@ impl Editor {
         let (height, room) = (self.height(), self.columns - GUTTER);
         self.top = self.top.clamp((self.text.y + 1).saturating_sub(height), self.text.y);
         let column = self.text.column();
-        self.left = self.left.clamp((column + 1).saturating_sub(room), column);
+        self.left = match column < room {
+            true => 0,
+            false => self.left.clamp(column + 1 - room, column),
+        };
         let mut out = String::from("\x1b[?25l\x1b[H");
         for row in 0..height {
             out += &format!("\x1b[{};1H", row + 1);

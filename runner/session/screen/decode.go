@@ -186,13 +186,19 @@ func keyOfLetter(b byte) string {
 	return ""
 }
 
+// oldKeys are the numbers that terminals other than xterm have for keys, tmux and
+// the console of Linux among them.
+var oldKeys = map[string]string{
+	"1": "Home", "4": "End", "7": "Home", "8": "End", "11": "F1", "12": "F2", "13": "F3", "14": "F4",
+}
+
 func keyOfNumber(number string) string {
 	for name, code := range keyCodes {
 		if code.number > 0 && fmt.Sprint(code.number) == number {
 			return name
 		}
 	}
-	return ""
+	return oldKeys[number]
 }
 
 // modifiersOf reads xterm's number, one more than its bits.

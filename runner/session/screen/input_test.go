@@ -99,6 +99,14 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestDecodeOldKeys(t *testing.T) {
+	for text, want := range map[string]string{"\x1b[1~": "key Home", "\x1b[4~": "key End", "\x1b[11~": "key F1", "\x1b[7;5~": "key ctrl+Home"} {
+		if ev, n := screen.Decode([]byte(text), false); n != len(text) || ev.String() != want {
+			t.Errorf("%q: %v of %d bytes, want %s", text, ev, n, want)
+		}
+	}
+}
+
 // FuzzDecode checks that every byte becomes part of an event that can be recorded,
 // whose bytes come back.
 func FuzzDecode(f *testing.F) {

@@ -3,6 +3,7 @@ package screen
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tracetool/tracetool/runner/session"
 )
@@ -61,6 +62,10 @@ func (p *Painter) cell(dst []byte, c session.Cell, x, y, width int) []byte {
 	}
 	if c.Style != p.style {
 		dst, p.style = append(dst, restyle(p.style, c.Style)...), c.Style
+	}
+	if width == 2 && utf8.RuneCountInString(c.Text) > 1 {
+		// Where it takes one column, what was in the other one must go.
+		dst = fmt.Appendf(dst, "  \x1b[%d;%dH", y+1, x+1)
 	}
 	dst = append(dst, visible(c.Text)...)
 	if p.x, p.y = x+width, y; len(c.Text) > 1 {
