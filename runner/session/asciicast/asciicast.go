@@ -66,7 +66,7 @@ func Write(w io.Writer, t *session.Trace, version int) (Report, error) {
 		return Report{}, session.ErrNoCells
 	}
 	out := bufio.NewWriter(w)
-	f := &film{out: out, version: version, frame: session.NewFrame(t.Header.Size), keyboard: newKeyboard()}
+	f := &film{out: out, version: version, frame: session.NewFrame(t.Header.Size), keyboard: newKeyboard(t.Header.Size)}
 	if err := f.begin(&t.Header); err != nil {
 		return f.report, err
 	}
@@ -79,8 +79,8 @@ func Write(w io.Writer, t *session.Trace, version int) (Report, error) {
 }
 
 // newKeyboard is a terminal that tells of everything.
-func newKeyboard() *screen.Terminal {
-	t := screen.New(session.MaxSide, session.MaxSide)
+func newKeyboard(size session.Size) *screen.Terminal {
+	t := screen.New(size.Columns, size.Rows)
 	_, _ = t.Write([]byte("\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h")) // never fails
 	return t
 }
@@ -130,6 +130,7 @@ func (f *film) record(r *session.Record) error {
 		}
 		return f.event(r.Time, input, string(data))
 	case format.KindResize:
+		f.keyboard.Resize(r.Size.Columns, r.Size.Rows)
 		return f.event(r.Time, resize, r.Size.String())
 	case format.KindFrame:
 		return f.draw(r)

@@ -92,11 +92,13 @@ func parseScriptLine(text string) (line scriptLine, err error) {
 		}
 	case "resize":
 		line.size, err = session.ParseSize(rest)
-	default:
+	case "key", "mouse", "paste", "focus", "composition", "bytes":
 		var ev session.Event
 		if ev, err = session.ParseEvent(word + " " + rest); err == nil {
 			line.events = []session.Event{ev}
 		}
+	default:
+		err = fmt.Errorf("%q, want text, wait, resize, key, mouse, paste, focus, composition or bytes", word[:min(len(word), 40)])
 	}
 	return line, err
 }
