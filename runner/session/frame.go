@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -102,6 +103,28 @@ func (f *Frame) Equal(g *Frame) bool {
 		return f.isBytes == g.isBytes && string(f.bytes) == string(g.bytes)
 	}
 	return f.size == g.size && f.cursor == g.cursor && slices.Equal(f.cells, g.cells)
+}
+
+// check reports what no frame may have: it could not be kept.
+func (f *Frame) check() error {
+	if c := f.cursor; c.Shape >= numCursorShapes || c.Column != int(int32(c.Column)) || c.Row != int(int32(c.Row)) {
+		return fmt.Errorf("cursor of the shape %d at column %d, row %d", c.Shape, c.Column, c.Row)
+	}
+	var style Style
+	for i := range f.cells {
+		c := &f.cells[i]
+		var err error
+		if len(c.Text) > MaxText {
+			err = fmt.Errorf("text of %d bytes, want at most %d", len(c.Text), MaxText)
+		} else if c.Style != style {
+			style = c.Style
+			err = style.check()
+		}
+		if err != nil {
+			return fmt.Errorf("cell at column %d, row %d: %w", i%f.size.Columns, i/f.size.Columns, err)
+		}
+	}
+	return nil
 }
 
 // The forms of a frame's bytes.

@@ -67,6 +67,9 @@ func (r *run) draw(rec *Record) (*Frame, error) {
 	if err := r.returned(r.model.Draw(frame)); err != nil {
 		return nil, err
 	}
+	if err := frame.check(); err != nil {
+		return nil, err
+	}
 	r.frames[0], r.frames[1] = frame, r.frames[0]
 	r.canonical = frame.AppendCanonical(r.canonical[:0])
 	rec.Index, rec.Checksum = r.chain.frames, fold(fnvOffset, r.canonical)
