@@ -175,6 +175,17 @@ func Open(ctx context.Context, path string, opts Options) (f *reader.File, clean
 		}
 		return f, f.Close, nil
 	}
+	return openCopy(ctx, Input{Path: path}, opts)
+}
+
+// OpenReader is Open for a stream: a trace in any form is first written into a
+// temporary one, which cleanup removes.
+func OpenReader(ctx context.Context, r io.Reader, opts Options) (f *reader.File, cleanup func() error, err error) {
+	return openCopy(ctx, Input{Reader: r}, opts)
+}
+
+// openCopy opens a temporary copy of a trace.
+func openCopy(ctx context.Context, in Input, opts Options) (f *reader.File, cleanup func() error, err error) {
 	dir, err := os.MkdirTemp("", "tracetool-*")
 	if err != nil {
 		return nil, nil, err
@@ -186,7 +197,7 @@ func Open(ctx context.Context, path string, opts Options) (f *reader.File, clean
 	}()
 	temporary := filepath.Join(dir, "trace"+format.Extension)
 	opts.To, opts.Plain, opts.Decode = Arrow, false, false
-	if _, err := Convert(ctx, Input{Path: path}, Output{Path: temporary}, opts); err != nil {
+	if _, err := Convert(ctx, in, Output{Path: temporary}, opts); err != nil {
 		return nil, nil, err
 	}
 	if f, err = reader.Open(temporary, reader.Options{Limits: opts.Limits}); err != nil {

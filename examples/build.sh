@@ -22,6 +22,16 @@ build_rust_report() {
 		-o rust-report/report.wasm rust-report/report.rs
 }
 
+build_http() {
+	rustc --edition 2021 --target wasm32-wasip1 --remap-path-prefix "$PWD=." \
+		-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
+		-o "http-$1/$1.wasm" "http-$1/$1.rs"
+}
+
+build_http_server() { build_http server; }
+build_http_client() { build_http client; }
+build_http_fetch() { build_http fetch; }
+
 # Line tables and names stay, so that the stack of a trap has source lines.
 build_c_trap() { $cc -O1 -gline-tables-only -o c-trap/trap.wasm c-trap/trap.c; }
 
@@ -44,7 +54,7 @@ build_editor() {
 	done
 }
 
-[ $# -gt 0 ] || set -- hello go-files rust-report c-trap reactor plugin editor frames
+[ $# -gt 0 ] || set -- hello go-files rust-report http-server http-client http-fetch c-trap reactor plugin editor frames
 for name; do
 	"build_$(echo "$name" | tr - _)"
 	chmod 644 "$name"/*.wasm

@@ -52,13 +52,16 @@ type RegionKind string
 
 // The shapes of regions. Ptr, Len and Used are numbers of parameters.
 const (
-	RegionFixed   RegionKind = "fixed"   // Size bytes at Ptr
-	RegionBytes   RegionKind = "bytes"   // Len bytes at Ptr; if Used is set only the first *Used, a u32
-	RegionArray   RegionKind = "array"   // Len elements of Size bytes at Ptr
-	RegionGather  RegionKind = "gather"  // Len ciovecs at Ptr: what the host reads through them
-	RegionScatter RegionKind = "scatter" // Len iovecs at Ptr: the first *Used bytes that the host wrote through them
-	RegionArgs    RegionKind = "args"    // argument (or environment) pointers at Ptr and bytes at Len; sizes from the header
-	RegionEnviron RegionKind = "environ"
+	RegionFixed    RegionKind = "fixed"   // Size bytes at Ptr
+	RegionBytes    RegionKind = "bytes"   // Len bytes at Ptr; if Used is set only the first *Used, a u32
+	RegionArray    RegionKind = "array"   // Len elements of Size bytes at Ptr
+	RegionGather   RegionKind = "gather"  // Len ciovecs at Ptr: what the host reads through them
+	RegionScatter  RegionKind = "scatter" // Len iovecs at Ptr: the first *Used bytes that the host wrote through them
+	RegionArgs     RegionKind = "args"    // argument (or environment) pointers at Ptr and bytes at Len; sizes from the header
+	RegionEnviron  RegionKind = "environ"
+	RegionSockaddr RegionKind = "sockaddr" // buffer that a u32 address and a u32 length at Ptr name: that length, then Size-4 bytes padded with zeros
+	RegionAddrinfo RegionKind = "addrinfo" // list that the u32 at Ptr points to: Size bytes for each of the first *Used elements
+	RegionNote     RegionKind = "note"     // what the host adds for readers, beside parameter Ptr: nothing in guest memory
 )
 
 // Region is a piece of guest memory that a call reads or writes.

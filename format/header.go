@@ -25,18 +25,29 @@ type Header struct {
 
 // Program is what was run and what it was given.
 type Program struct {
-	Name    string    `json:"name"`              // attachment name of the main module
-	SHA256  string    `json:"sha256"`            // of the module's bytes, hex
-	Args    []string  `json:"args"`              // args[0] included
-	Env     []string  `json:"env,omitempty"`     // K=V, only what was granted
-	Dirs    []Preopen `json:"dirs,omitempty"`    // preopened directories, from fd 3 on
-	Listen  []string  `json:"listen,omitempty"`  // addresses of preopened listeners
-	Stdin   string    `json:"stdin,omitempty"`   // where stdin came from: "inherit", a file name, empty for none
-	Invoke  []string  `json:"invoke,omitempty"`  // exports called after _initialize, each with its arguments
-	Reactor bool      `json:"reactor,omitempty"` // started by _initialize instead of _start
+	Name     string    `json:"name"`                // attachment name of the main module
+	SHA256   string    `json:"sha256"`              // of the module's bytes, hex
+	Args     []string  `json:"args"`                // args[0] included
+	Env      []string  `json:"env,omitempty"`       // K=V, only what was granted
+	Dirs     []Preopen `json:"dirs,omitempty"`      // preopened directories, from fd 3 on
+	Listen   []string  `json:"listen,omitempty"`    // addresses of preopened listeners
+	Dial     []Dialed  `json:"dial,omitempty"`      // connections made for it, preopened after the listeners
+	AllowNet []string  `json:"allow_net,omitempty"` // what it may use by sockets of its own: HOST[:PORT], "*" for all
+	Stdin    string    `json:"stdin,omitempty"`     // where stdin came from: "inherit", a file name, empty for none
+	Invoke   []string  `json:"invoke,omitempty"`    // exports called after _initialize, each with its arguments
+	Reactor  bool      `json:"reactor,omitempty"`   // started by _initialize instead of _start
 	// Embedded: a Go program drove the module: its exports are called as the
 	// start events say.
 	Embedded bool `json:"embedded,omitempty"`
+	// Chaos: faults were injected into host calls.
+	Chaos *Chaos `json:"chaos,omitempty"`
+}
+
+// Chaos is the fault injection of a recording. The events hold what the
+// program saw, so that a replay needs none.
+type Chaos struct {
+	Ratio float64 `json:"ratio"`       // of the calls that could fail, 0 to 1
+	Seed  uint64  `json:"seed,string"` // of what was injected where
 }
 
 // Preopen is a directory given to the guest.
@@ -44,6 +55,13 @@ type Preopen struct {
 	Host     string `json:"host"`
 	Guest    string `json:"guest"`
 	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// Dialed is a connection that was made before the program began.
+type Dialed struct {
+	Address string `json:"address"` // what was asked for: "example.com:80"
+	Local   string `json:"local"`   // this end: "192.0.2.1:49152"
+	Remote  string `json:"remote"`  // the other: "198.51.100.7:80"
 }
 
 // Host is where the program ran: what may make another machine's replay

@@ -198,15 +198,21 @@ type LineOptions struct {
 //
 //	12 0.000345000 fd_write(1, "Hello\n") = 6 <12us>
 func AppendLine(dst []byte, f *reader.File, e *format.Event, o LineOptions) []byte {
+	module, function := names(f, e)
+	return AppendNamed(dst, f.Header(), module, function, e, o)
+}
+
+// AppendNamed is AppendLine for an event of no file, such as one that is just
+// being recorded.
+func AppendNamed(dst []byte, h *format.Header, module, function string, e *format.Event, o LineOptions) []byte {
 	if o.Number {
 		dst = append(strconv.AppendInt(dst, e.Seq, 10), ' ')
 	}
-	dst = appendStamp(dst, f.Header(), e.Time, o)
+	dst = appendStamp(dst, h, e.Time, o)
 	if o.Task {
 		dst = append(strconv.AppendInt(append(dst, '['), int64(e.Task), 10), "] "...)
 	}
-	module, function := names(f, e)
-	return call.Format(dst, f.Header(), module, function, e, call.Options{MaxText: o.MaxText})
+	return call.Format(dst, h, module, function, e, call.Options{MaxText: o.MaxText})
 }
 
 func appendStamp(dst []byte, h *format.Header, ns int64, o LineOptions) []byte {

@@ -91,8 +91,13 @@ func (s *Summary) writeProgram(p page) {
 	p.list("Env", mapped(g.Env, escape))
 	p.list("Dirs", mapped(g.Dirs, dirLine))
 	p.list("Listen", mapped(g.Listen, escape))
+	p.list("Dial", mapped(g.Dial, dialLine))
+	p.list("Allow net", mapped(g.AllowNet, escape))
 	p.fact("Stdin", escape(g.Stdin))
 	p.list("Invoke", mapped(g.Invoke, escape))
+	if c := g.Chaos; c != nil {
+		p.fact("Chaos", fmt.Sprintf("%v of the calls, seed %d", c.Ratio, c.Seed))
+	}
 }
 
 func mapped[T any](list []T, text func(T) string) []string {
@@ -117,6 +122,10 @@ func dirLine(d format.Preopen) string {
 		s += " (read-only)"
 	}
 	return s
+}
+
+func dialLine(d format.Dialed) string {
+	return escape(d.Address) + " (" + escape(d.Local) + " > " + escape(d.Remote) + ")"
 }
 
 func moduleLine(m Module) string {

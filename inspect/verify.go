@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -37,15 +38,6 @@ func (p Problem) String() string { return escape(p.Error) }
 // report function, which may be nil, is given each problem as it is found. The
 // error is of what kept the checks from being made, not of what they found.
 func Verify(ctx context.Context, path string, o reader.Options, wantRoot string, report func(Problem)) (*Verification, error) {
-	v := &Verification{Problems: []Problem{}}
-	note := func(p Problem) {
-		if v.Count++; v.Count <= MaxProblems {
-			v.Problems = append(v.Problems, p)
-		}
-		if report != nil {
-			report(p)
-		}
-	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -55,7 +47,21 @@ func Verify(ctx context.Context, path string, o reader.Options, wantRoot string,
 	if err != nil {
 		return nil, err
 	}
-	root, err := reader.Verify(ctx, file, info.Size(), o, func(p reader.Problem) {
+	return VerifyAt(ctx, file, info.Size(), o, wantRoot, report)
+}
+
+// VerifyAt is Verify for a trace of the given size in bytes that is no file.
+func VerifyAt(ctx context.Context, r io.ReaderAt, size int64, o reader.Options, wantRoot string, report func(Problem)) (*Verification, error) {
+	v := &Verification{Problems: []Problem{}}
+	note := func(p Problem) {
+		if v.Count++; v.Count <= MaxProblems {
+			v.Problems = append(v.Problems, p)
+		}
+		if report != nil {
+			report(p)
+		}
+	}
+	root, err := reader.Verify(ctx, r, size, o, func(p reader.Problem) {
 		note(Problem{p.Offset, p.Segment, p.Frame, p.Err.Error()})
 	})
 	if err != nil {

@@ -22,6 +22,8 @@ type Options struct {
 	// NoSidecar leaves out the open segments of a recording in progress: only
 	// what the file itself holds is read.
 	NoSidecar bool
+	// Name is what errors call a trace that New opens. Open takes the path.
+	Name string
 }
 
 // File is an open trace. Its methods may be called by many goroutines, but
@@ -63,7 +65,7 @@ func Open(path string, o Options) (*File, error) {
 
 // New opens a trace of the given size in bytes.
 func New(r io.ReaderAt, size int64, o Options) (*File, error) {
-	f := &File{source: &source{r: r, size: size, limits: o.Limits.WithDefaults()}}
+	f := &File{source: &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}}
 	return f, f.load(nil)
 }
 

@@ -41,7 +41,7 @@ func (f *File) Verify(ctx context.Context, report func(Problem)) (format.Root, e
 
 // Verify is File.Verify for a file that may be too damaged to be opened.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, o Options, report func(Problem)) (format.Root, error) {
-	return verify(ctx, &source{r: r, size: size, limits: o.Limits.WithDefaults()}, report)
+	return verify(ctx, &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}, report)
 }
 
 // verifier walks through a file and remembers what the copies in index and

@@ -32,6 +32,8 @@ type Config struct {
 	Env       []string         // "K=V"
 	Dirs      []format.Preopen // preopened directories, from fd 3 on
 	Listen    []string         // "HOST:PORT" of TCP listeners, preopened after the directories
+	Dial      []string         // "HOST:PORT" of TCP connections to make, preopened after the listeners
+	AllowNet  []string         // what sockets of its own may use, as host.ParseAllowNet reads it; "*": all
 	Stdin     io.Reader        // nil: empty
 	StdinName string           // what the trace says about Stdin: "inherit" or a file name
 	Stdout    io.Writer        // nil: discarded
@@ -49,8 +51,14 @@ type Config struct {
 	// does not hold up everything else, the handling of signals above all.
 	Exclusive bool
 
+	Chaos   format.Chaos // faults injected into host calls, see wasi.Chaos
+	Observe Observer     // is told of each event as it happens; nil: nobody is
+
 	// For Record only.
-	TextLimit int64  // bytes kept of a write elsewhere than to stdout and stderr; 0: 1024, -1: all
+	// TextLimit is how many bytes are kept of a write elsewhere than to stdout
+	// and stderr, -1 for all. 0 is all for a program that has a network, where
+	// what was sent is what people ask for, and 1024 for others.
+	TextLimit int64
 	Tool      string // the writing program, "tracetool 1.0.0"
 }
 
@@ -59,6 +67,14 @@ type Config struct {
 // It is called when nothing can be wrong with the module and its configuration
 // any more, so that a mistake leaves no file behind.
 type CreateFunc func(writer.Options) (*writer.Writer, error)
+
+// textLimit is the limit that the trace states.
+func (c *Config) textLimit() int64 {
+	if c.TextLimit == 0 && len(c.Listen)+len(c.Dial)+len(c.AllowNet) > 0 {
+		return -1
+	}
+	return c.TextLimit
+}
 
 func (c *Config) args(m *Module) []string {
 	arg0 := c.Arg0

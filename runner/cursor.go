@@ -25,6 +25,7 @@ type cursor struct {
 	input   []byte // of part rows before the row
 	output  []byte
 	err     error
+	observe func(number int64, ev *format.Event) // is called with each event that was left behind; may be nil
 }
 
 func newCursor(f *reader.File, task int32, limit int64) *cursor {
@@ -87,7 +88,7 @@ func (c *cursor) load() bool {
 	if c.onLast != nil {
 		c.fast = max(0, c.lastRow())
 	}
-	if b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
+	if c.observe != nil || b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
 		c.fast = 0
 	}
 	return true
@@ -134,6 +135,9 @@ func (c *cursor) event() *format.Event {
 
 // next leaves the row behind.
 func (c *cursor) next() {
+	if c.observe != nil {
+		c.observe(c.number(), c.event())
+	}
 	c.row++
 	c.count++
 	if c.input != nil || c.output != nil {

@@ -20,6 +20,7 @@ type frame struct {
 	input   []byte // copies what the call may overwrite
 	output  []byte
 	vectors []byte
+	note    []byte // what the host adds, for functions with a note
 	compare bool   // the function is marked Compare
 	old     []byte // memory before the call, if so
 	size    int    // of the memory before the call, for Recorder
@@ -34,6 +35,7 @@ type function struct {
 	reads        bool           // there is Input or Hash
 	scatters     bool           // iovecs must be kept during the call
 	clock        bool           // Value may follow from the time
+	notes        bool           // the host adds a note
 	gather       *format.Region // see gatherOnly
 	single       *format.Region // see singleWrite
 	result       api.ValueType  // of a result that is no errno
@@ -52,6 +54,7 @@ func newFunction(fn *format.Function, module, name int16) *function {
 		f.clock = f.clock || fn.Writes[i].Role == "clock"
 	}
 	f.reads = len(fn.Reads) > 0 || f.scatters
+	f.notes = call.HasNote(fn)
 	f.single, f.gather = singleWrite(fn), gatherOnly(fn, f.scatters)
 	if !fn.Untimed {
 		f.has |= format.HasDuration
@@ -223,6 +226,9 @@ func (fr *frame) capture(fn *function, h *format.Header, mem []byte) {
 	default:
 		fr.output = join(fr.output, views)
 		ev.Output = fr.output
+	}
+	if fn.notes && ev.Errno == 0 {
+		ev.Output = append(ev.Output[:len(ev.Output):len(ev.Output)], fr.note...)
 	}
 	if !valued {
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/runner/host"
 	"github.com/tracetool/tracetool/runner/wasi"
 )
 
@@ -57,6 +58,10 @@ func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer s.close()
+	if cfg.Observe != nil {
+		s.rec = &recorder{observe: cfg.Observe, clock: s.clock, gate: &s.gate, peer: s.system.Peer}
+		s.rec.header, s.rec.names = s.describe()
+	}
 	return s.run(ctx)
 }
 
@@ -70,6 +75,7 @@ type session struct {
 	imports   []*format.Function
 	calls     []Invocation
 	listeners []net.Listener
+	conns     []net.Conn // made for the program
 	system    *wasi.System
 	clock     *clock
 	gate      gate
@@ -108,18 +114,40 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if s.calls, err = plan(s.module, s.compiled, s.cfg.Invoke); err != nil {
 		return err
 	}
+	allow, err := s.openNetwork(ctx)
+	if err != nil {
+		return err
+	}
+	s.system, err = wasi.New(wasi.Config{
+		Args: s.cfg.args(s.module), Env: s.cfg.Env, Dirs: dirs(s.cfg.Dirs),
+		Listeners: s.listeners, Conns: s.conns, AllowNet: allow,
+		Stdin: s.cfg.Stdin, Stdout: s.cfg.Stdout, Stderr: s.cfg.Stderr, Clock: s.clock,
+		Chaos: wasi.Chaos(s.cfg.Chaos),
+	})
+	return err
+}
+
+// openNetwork opens the sockets that the program is given, and returns what
+// those of its own may use, nil for nothing.
+func (s *session) openNetwork(ctx context.Context) (*host.AllowNet, error) {
 	for _, addr := range s.cfg.Listen {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.listeners = append(s.listeners, l)
 	}
-	s.system, err = wasi.New(wasi.Config{
-		Args: s.cfg.args(s.module), Env: s.cfg.Env, Dirs: dirs(s.cfg.Dirs), Listeners: s.listeners,
-		Stdin: s.cfg.Stdin, Stdout: s.cfg.Stdout, Stderr: s.cfg.Stderr, Clock: s.clock,
-	})
-	return err
+	for _, addr := range s.cfg.Dial {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return nil, err
+		}
+		s.conns = append(s.conns, c)
+	}
+	if len(s.cfg.AllowNet) == 0 {
+		return nil, nil
+	}
+	return host.ParseAllowNet(s.cfg.AllowNet)
 }
 
 func lookup(module, name string) *format.Function {
@@ -142,6 +170,9 @@ func (s *session) close() {
 	for _, l := range s.listeners {
 		l.Close()
 	}
+	for _, c := range s.conns {
+		c.Close()
+	}
 	if s.engine != nil {
 		s.engine.close(context.Background())
 	}
@@ -149,8 +180,19 @@ func (s *session) close() {
 
 // startRecording creates the trace and attaches the module.
 func (s *session) startRecording(create CreateFunc) error {
+	header, names := s.describe()
+	w, err := names.create(create, header, s.module)
+	if err != nil {
+		return err
+	}
+	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, gate: &s.gate, names: names, peer: s.system.Peer}
+	return nil
+}
+
+// describe returns the header of the run's trace, and the names in it.
+func (s *session) describe() (*format.Header, *dictionaries) {
 	header := &format.Header{
-		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.TextLimit,
+		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, TextLimit: s.cfg.textLimit(),
 		Program: s.program(), Host: s.options.host(s.engine.kind),
 	}
 	d := newDictionaries()
@@ -161,21 +203,22 @@ func (s *session) startRecording(create CreateFunc) error {
 	for _, c := range s.calls {
 		d.export(c.Export)
 	}
-	w, err := d.create(create, header, s.module)
-	if err != nil {
-		return err
-	}
-	s.rec = &recorder{w: w, header: header, clock: s.clock, gate: &s.gate, names: d}
-	return nil
+	return header, d
 }
 
 func (s *session) program() *format.Program {
 	p := &format.Program{
 		Name: s.module.Name, SHA256: s.module.sha256(), Args: s.cfg.args(s.module), Env: s.cfg.Env,
-		Dirs: s.cfg.Dirs, Stdin: s.cfg.StdinName, Invoke: s.cfg.Invoke, Reactor: s.calls[0].Export != exportStart,
+		Dirs: s.cfg.Dirs, AllowNet: s.cfg.AllowNet, Stdin: s.cfg.StdinName, Invoke: s.cfg.Invoke, Reactor: s.calls[0].Export != exportStart,
 	}
 	for _, l := range s.listeners {
 		p.Listen = append(p.Listen, l.Addr().String())
+	}
+	for i, c := range s.conns {
+		p.Dial = append(p.Dial, format.Dialed{Address: s.cfg.Dial[i], Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()})
+	}
+	if s.cfg.Chaos.Ratio > 0 {
+		p.Chaos = &s.cfg.Chaos
 	}
 	return p
 }

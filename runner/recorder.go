@@ -14,12 +14,15 @@ import (
 // of its own and looks at the memory once, because preview1 never calls back
 // into the guest.
 type recorder struct {
-	w      *writer.Writer
-	header *format.Header
-	clock  *clock
-	memory memoryCache
-	names  *dictionaries
-	export format.Event // of the export that is running
+	w       *writer.Writer // nil: the run is only observed
+	observe Observer       // nil: nobody looks
+	count   int64          // of events, if it is only observed
+	header  *format.Header
+	clock   *clock
+	memory  memoryCache
+	names   *dictionaries
+	export  format.Event  // of the export that is running
+	peer    func() string // of the connection that was accepted last
 
 	gate  *gate
 	err   error     // why nothing more can be written
@@ -34,17 +37,28 @@ func (r *recorder) wrap(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
 		return r.procExit(fn)
 	case fn.Name == "proc_raise":
 		return r.procRaise(fn, host)
-	case fn.Name == "clock_time_get":
+	case fn.Name == "clock_time_get" && r.header.Program.Chaos == nil:
 		return r.clockTimeGet(fn, r.untimed(fn, host))
 	case fn.Untimed:
 		return r.untimed(fn, host)
+	case fn.notes:
+		return r.noted(fn, host)
 	}
-	return r.timed(fn, host)
+	return r.timed(fn, host, new(frame))
+}
+
+// noted is for sock_accept: its event also has the address of the peer, which
+// the guest is not told.
+func (r *recorder) noted(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
+	fr := new(frame)
+	return r.timed(fn, func(ctx context.Context, mod api.Module, stack []uint64) {
+		host(ctx, mod, stack)
+		fr.note = append(fr.note[:0], r.peer()...)
+	}, fr)
 }
 
 // timed is for the calls that may take long.
-func (r *recorder) timed(fn *function, host api.GoModuleFunc) api.GoModuleFunc {
-	fr := new(frame)
+func (r *recorder) timed(fn *function, host api.GoModuleFunc, fr *frame) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		r.gate.pass()
 		mem := r.memory.view(mod)
@@ -81,7 +95,7 @@ const errnoFault = 21
 
 // clockTimeGet serves the realtime and the monotonic clock from the event's own
 // reading, so that one reading does and Value is null. Other clocks are the
-// host's.
+// host's, as are all where chaos lets them drift.
 func (r *recorder) clockTimeGet(fn *function, other api.GoModuleFunc) api.GoModuleFunc {
 	ev := &format.Event{Kind: format.KindCall, Module: fn.module, Function: fn.name}
 	has := fn.has | format.HasErrno
@@ -151,17 +165,38 @@ func (r *recorder) procRaise(fn *function, host api.GoModuleFunc) api.GoModuleFu
 }
 
 func (r *recorder) append(ev *format.Event) {
-	if err := r.w.Append(ev); err != nil {
+	if err := r.put(ev); err != nil {
 		r.err = err
 		panic(errStopped)
 	}
+}
+
+func (r *recorder) put(ev *format.Event) error {
+	if r.observe == nil {
+		return r.w.Append(ev)
+	}
+	return r.show(ev)
+}
+
+// show is put where somebody looks.
+func (r *recorder) show(ev *format.Event) error {
+	number := r.count
+	r.count++
+	if r.w != nil {
+		if err := r.w.Append(ev); err != nil {
+			return err
+		}
+		number = r.w.Events() - 1
+	}
+	r.observe.call(r.header, r.names.modules, r.names.functions, number, ev)
+	return nil
 }
 
 // started writes the row before a call of an export.
 func (r *recorder) started(c *Invocation) bool {
 	r.export = format.Event{Time: r.clock.Wall()}
 	startEvent(&r.export, r.names.export(c.Export), c.Params, c.params)
-	r.err = r.w.Append(&r.export)
+	r.err = r.put(&r.export)
 	return r.err == nil
 }
 
@@ -170,7 +205,7 @@ func (r *recorder) returned(c *Invocation) bool {
 	r.export.Duration = r.clock.Wall() - r.export.Time
 	r.export.Has |= format.HasDuration
 	exportEvent(&r.export, c.Results, c.results)
-	r.err = r.w.Append(&r.export)
+	r.err = r.put(&r.export)
 	return r.err == nil
 }
 
@@ -181,5 +216,5 @@ func (r *recorder) end(result *Result) error {
 	}
 	ev := format.Event{Time: r.clock.Wall()}
 	endEvent(&ev, result, r.ender)
-	return r.w.Append(&ev)
+	return r.put(&ev)
 }

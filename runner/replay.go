@@ -9,6 +9,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/reader"
@@ -29,6 +30,10 @@ type ReplayConfig struct {
 	DumpMemory io.Writer     // gets the memory as it is when the replay ends
 	Exclusive  bool          // as in Config
 	Context    int           // events that a divergence shows before it; 0: 5, negative: none
+	Observe    Observer      // is told of each event when it has been replayed; nil: nobody is
+	// Listeners are told of the calls of functions, which slows them down. For
+	// profilers.
+	Listeners experimental.FunctionListenerFactory
 }
 
 // Replay runs the program of a trace again, with the trace as its host. The
@@ -36,6 +41,9 @@ type ReplayConfig struct {
 // also then. A recording that was cut short replays as far as it goes, with
 // EndCut.
 func Replay(ctx context.Context, f *reader.File, cfg ReplayConfig) (*Result, error) {
+	if cfg.Listeners != nil {
+		ctx = experimental.WithFunctionListenerFactory(ctx, cfg.Listeners)
+	}
 	r, err := newReplay(ctx, f, &cfg)
 	if errors.As(err, new(*DivergenceError)) {
 		return &Result{End: EndDiverged}, err
@@ -244,6 +252,7 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	tasks, done := []int32{0}, map[int32]bool{0: true}
 	for len(tasks) > 0 && r.err == nil {
 		r.cur = newCursor(r.f, tasks[0], limit)
+		r.cur.observe = r.observer()
 		r.result.End = EndCut
 		r.task(ctx)
 		if errors.Is(r.err, errLast) {
@@ -261,6 +270,17 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	}
 	r.result.Duration = time.Since(began)
 	return r.finish()
+}
+
+// observer is what the cursor calls with each event that it leaves behind.
+func (r *replay) observer() func(number int64, ev *format.Event) {
+	if r.cfg.Observe == nil {
+		return nil
+	}
+	modules, functions := r.f.Modules(), r.f.Functions()
+	return func(number int64, ev *format.Event) {
+		r.cfg.Observe.call(r.header, modules, functions, number, ev)
+	}
 }
 
 // finish turns why the replay ended into its result.
@@ -524,17 +544,9 @@ func (r *replay) fail(err error) {
 }
 
 func (r *replay) nameOf(ev *format.Event) string {
-	names := r.f.Functions()
-	if ev.Has&format.HasFunction == 0 || int(ev.Function) >= len(names) || ev.Function < 0 {
-		return ""
-	}
-	return names[ev.Function]
+	return nameOf(r.f.Functions(), ev.Function, ev.Has&format.HasFunction != 0)
 }
 
 func (r *replay) moduleOf(ev *format.Event) string {
-	names := r.f.Modules()
-	if ev.Has&format.HasModule == 0 || int(ev.Module) >= len(names) || ev.Module < 0 {
-		return ""
-	}
-	return names[ev.Module]
+	return nameOf(r.f.Modules(), ev.Module, ev.Has&format.HasModule != 0)
 }

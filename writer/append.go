@@ -89,14 +89,15 @@ func (w *Writer) appendRow(e *format.Event) error {
 // still without rows.
 func (w *Writer) makeRoom() error {
 	if w.cur.rows > 0 {
-		return w.rotate()
+		w.handOver()
+	} else {
+		if w.cur.slot != nil {
+			w.sidecar.retire(w.cur.slot)
+		}
+		w.seal.free <- w.cur
+		w.setCurrent(nil)
 	}
-	if w.cur.slot != nil {
-		w.sidecar.retire(w.cur.slot)
-	}
-	w.seal.free <- w.cur
-	w.setCurrent(nil)
-	return w.next()
+	return w.next(true)
 }
 
 // appendParts writes the beginning of an event that is too large for one row
@@ -156,9 +157,7 @@ func (w *Writer) startSegments() error {
 	if w.opts.SealInterval > 0 || (w.sidecar != nil && !mapped) {
 		w.mu, w.stop = new(sync.Mutex), make(chan struct{})
 	}
-	if err := w.next(); err != nil {
-		return err
-	}
+	w.openSegment(<-w.seal.free)
 	if w.mu != nil {
 		w.ticking.Go(w.tick)
 	}
@@ -183,23 +182,28 @@ func (w *Writer) region(slot int, rows, size int64) (*region, error) {
 	return newRegion(make([]byte, format.NewSidecarRegion(rows, size, size).Size), rows, size, size, w.opts.Seq), nil
 }
 
-// rotate hands the open segment to the sealer and opens the next one.
+// rotate seals the open segment and opens the next one.
 func (w *Writer) rotate() error {
+	w.handOver()
+	return w.next(false)
+}
+
+// handOver gives the open segment to the sealer.
+func (w *Writer) handOver() {
 	w.segments++
 	w.events += w.cur.rows
 	w.usage = w.cur.usage()
 	w.seal.full <- w.cur
 	w.setCurrent(nil)
-	return w.next()
 }
 
-// next opens a segment in the region that is free. After an error there is no
+// next opens a segment in the region that is free, which is made as large as
+// segments should be by now if so much is to come. After an error there is no
 // open segment.
-func (w *Writer) next() error {
-	faultsPanic()
+func (w *Writer) next(grow bool) error {
 	r := <-w.seal.free
 	err := w.seal.err()
-	if err == nil {
+	if err == nil && grow {
 		r, err = w.grow(r)
 	}
 	if err != nil {
@@ -207,6 +211,13 @@ func (w *Writer) next() error {
 		w.seal.fail(err)
 		return err
 	}
+	w.openSegment(r)
+	return nil
+}
+
+// openSegment opens a segment in a region.
+func (w *Writer) openSegment(r *region) {
+	faultsPanic()
 	if r.slot != nil {
 		w.sidecar.retire(r.slot)
 	}
@@ -215,7 +226,6 @@ func (w *Writer) next() error {
 		w.sidecar.open(r)
 	}
 	w.setCurrent(r)
-	return nil
 }
 
 // setCurrent sets the open segment. Where a ticker runs, fast is always nil,

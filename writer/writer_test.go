@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -618,5 +619,33 @@ func TestSmallTrace(t *testing.T) {
 		t.Errorf("%d bytes, want at most 16 KiB", n)
 	} else {
 		t.Logf("%d bytes", n)
+	}
+}
+
+// A recording begins with little room, and grows when that is full.
+func TestSmallBeginning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.trace.arrow")
+	w, err := Create(path, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int64
+	for i := range firstSegmentRows + 1 {
+		if err := w.Append(clockEvent(i)); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 || i == firstSegmentRows {
+			info, err := os.Stat(path + format.SidecarSuffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sizes = append(sizes, info.Size())
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if sizes[0] > 2<<20 || sizes[1] < 8<<20 {
+		t.Errorf("a sidecar of %d bytes that grew to %d", sizes[0], sizes[1])
 	}
 }

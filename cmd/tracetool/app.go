@@ -8,6 +8,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/session"
 )
@@ -37,7 +38,7 @@ func newApp() *cli.App {
 		Groups: []string{groupRun, groupLook, groupChange},
 		Commands: []*cli.Command{
 			recordCommand, replayCommand, runCommand, sessionCommand,
-			inspectCommand, catCommand, headCommand, diffCommand, verifyCommand,
+			inspectCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
 		},
 		Modules:   []string{"github.com/tetratelabs/wazero", "github.com/apache/arrow/go/v15"},
@@ -109,6 +110,10 @@ func classify(err error) (code int, hint string) {
 		return codeCorrupt, "tracetool verify lists the damage, tracetool recover saves what is left"
 	case errors.Is(err, fs.ErrExist):
 		return codeFailed, "--force replaces it"
+	case errors.Is(err, remote.ErrChanged):
+		return codeFailed, "run the command again to read the file as it is now"
+	case errors.Is(err, remote.ErrTooLong):
+		return codeFailed, "fetch it into a file and name that"
 	case errors.Is(err, runner.ErrComponent):
 		return codeFailed, "components import the interfaces of WASI 0.2 and later; build it for wasm32-wasip1"
 	}

@@ -3,18 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/pflag"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 var convertCommand = &cli.Command{
 	Name:  "convert",
 	Args:  "IN OUT",
-	Short: "Convert a trace to JSONL, JSON and back",
+	Short: "Convert a trace to JSONL, JSON and back, or to HAR",
 	Group: groupChange,
 	Long: `The form of IN is told by its content, that of OUT by its extension (.arrow, .jsonl, .ndjson, .json) or --to. Nothing is lost on the way: rows, programs, attachments and metadata come back bit by bit.
 
@@ -22,11 +24,14 @@ JSONL or a JSON array that another program wrote becomes a trace, too: a table w
 
 A session becomes a film for asciinema and other players with --to asciicast (version 3 of the format, asciicast-v2 is version 2), and such a film becomes a session.
 
+With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
+
 "-" is stdin or stdout.`,
 	Examples: []cli.Example{
 		{Command: "tracetool convert app.trace.arrow app.jsonl", What: "Make text of a trace"},
 		{Command: "tracetool convert app.jsonl app.trace.arrow", What: "Make a trace of text"},
 		{Command: "tracetool convert --to jsonl --plain --decode app.trace.arrow - | jq .args", What: "Only the events, with names for their arguments"},
+		{Command: "tracetool convert server.trace.arrow server.har", What: "Look at its requests in a browser's developer tools"},
 		{Command: "tracetool convert events.jsonl events.arrow", What: "Make a table of somebody else's records"},
 	},
 	Complete: []cli.Completion{traceFiles},
@@ -52,7 +57,7 @@ type convertVerb struct {
 }
 
 func (v *convertVerb) bind(fs *pflag.FlagSet) {
-	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2)
+	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2, formHAR)
 	fs.BoolVar(&v.options.Plain, "plain", false, "write nothing but the rows to JSONL or JSON: no header, no attachments")
 	fs.BoolVar(&v.options.Decode, "decode", false, "add to each call in JSONL or JSON what its arguments and results mean")
 	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
@@ -63,6 +68,9 @@ func (v *convertVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if v.toHAR(args[1]) {
+		return v.writeHAR(ctx, streams, args[0], args[1])
+	}
 	if to := targets[v.to]; to != nil {
 		return to(v, ctx, streams, args)
 	}
@@ -75,11 +83,19 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	}
 	in, out, opts := convert.Input{Path: args[0]}, convert.Output{Path: args[1]}, v.options
 	opts.To, opts.Limits, opts.Compression = v.to, v.source.limits(), v.compression.codec()
-	if args[0] == stream {
-		in = convert.Input{Reader: rest}
-	}
 	if err := v.checkOutput(streams, &out, &opts); err != nil {
 		return err
+	}
+	switch {
+	case args[0] == stream:
+		in = convert.Input{Reader: rest}
+	case remote.IsURL(args[0]):
+		file, err := fetch(ctx, streams, args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = convert.Input{Reader: io.NewSectionReader(file, 0, file.Size())}
 	}
 	meter := &meter{streams: streams}
 	opts.Progress = meter.update

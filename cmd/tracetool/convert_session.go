@@ -9,6 +9,7 @@ import (
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/convert"
+	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/asciicast"
 )
@@ -74,6 +75,9 @@ func createOutput(streams *cli.IO, path string, force bool) (*textOutput, error)
 // openFilm returns an input that is an asciicast, from its start, and nil for
 // what is not. Then in is to be read instead, nil where that is the file itself.
 func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCloser, in io.Reader, err error) {
+	if remote.IsURL(path) {
+		return nil, nil, nil
+	}
 	file := io.NopCloser(io.Reader(nil))
 	var r *bufio.Reader
 	if path == stream {

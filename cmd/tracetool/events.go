@@ -34,17 +34,22 @@ type filterFlags struct {
 }
 
 func (v *filterFlags) bind(fs *pflag.FlagSet) {
-	v.fs = fs
 	fs.StringArrayVarP(&v.functions, "function", "F", nil, "only calls of the function `NAME`; * stands for any text, as in 'path_*'")
 	fs.StringArrayVar(&v.kinds, "kind", nil, "only events of the `KIND`, as in call, start, exit or trap")
 	fs.StringArrayVar(&v.errnos, "errno", nil, "only calls that failed with `ERRNO`, as in ENOENT")
-	fs.BoolVar(&v.errors, "errors-only", false, "only calls that failed")
 	fs.StringArrayVar(&v.paths, "path", nil, "only calls with a path that matches `GLOB`; * stands for any text")
+	v.bindRange(fs)
+	cli.CompleteFlag(fs, "function", cli.Words(functionNames()...))
+	cli.CompleteFlag(fs, "kind", cli.Words(format.KindNames()...))
+}
+
+// bindRange adds the flags that select what is made of events as well.
+func (v *filterFlags) bindRange(fs *pflag.FlagSet) {
+	v.fs = fs
+	fs.BoolVar(&v.errors, "errors-only", false, "only calls that failed")
 	fs.Int32Var(&v.task, "task", 0, "only events of task `N`")
 	fs.Int64Var(&v.from, "from", 0, "only events from number `N` on")
 	fs.Int64Var(&v.to, "to", 0, "only events before number `N`")
-	cli.CompleteFlag(fs, "function", cli.Words(functionNames()...))
-	cli.CompleteFlag(fs, "kind", cli.Words(format.KindNames()...))
 }
 
 // bindTimes adds the flags for times, which mean nothing to two traces at once.
@@ -178,6 +183,12 @@ func (v *eventFlags) bind(fs *pflag.FlagSet) {
 	cli.EnumVarP(fs, &v.stamp, "time", "", noStamp, "print when each event began: as seconds since the start, time of day, or date and time",
 		noStamp, stampName(inspect.Since), stampName(inspect.Clock), stampName(inspect.DateTime))
 	cli.SizeVarP(fs, &v.maxText, "max-text", "", 64, "print `SIZE` of a text at most; 0: all")
+}
+
+// bindList adds the flags that bound the list.
+func (v *eventFlags) bindList(fs *pflag.FlagSet) {
+	fs.Int64VarP(&v.limit, "limit", "n", 0, "show at most `N` events")
+	fs.BoolVarP(&v.follow, "follow", "f", false, "show events and wait for more until the recording ends")
 }
 
 func (v *eventFlags) lines() inspect.LineOptions {

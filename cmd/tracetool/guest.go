@@ -15,15 +15,19 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/runner/host"
 )
 
 // guestFlags are what record and run give to a program, which has nothing else.
 type guestFlags struct {
-	env, envFiles, dirs, listen, invoke []string
-	stdin, arg0                         string
-	timeout                             time.Duration
-	maxMemory                           int64
-	engine                              engineFlags
+	env, envFiles, dirs, invoke []string
+	listen, dial, allowNet      []string
+	stdin, arg0                 string
+	timeout                     time.Duration
+	maxMemory                   int64
+	engine                      engineFlags
+	strace                      straceFlag
+	chaos                       chaosFlags
 }
 
 func (g *guestFlags) bind(fs *pflag.FlagSet) {
@@ -31,12 +35,17 @@ func (g *guestFlags) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&g.envFiles, "env-file", nil, "read lines of KEY=VALUE from `FILE`")
 	fs.StringArrayVarP(&g.dirs, "dir", "d", nil, "give the guest a directory: `HOST[::GUEST][:ro]`; without GUEST . is its root and others keep their name")
 	fs.StringArrayVar(&g.listen, "listen", nil, "give the guest a listener on the TCP address `HOST:PORT`")
+	fs.StringArrayVarP(&g.dial, "dial", "D", nil, "connect to the TCP address `HOST:PORT` and give the guest the connection")
+	fs.StringArrayVar(&g.allowNet, "allow-net", nil, "let the guest's own sockets use `HOST[:PORT]`, or all without a value")
+	fs.Lookup("allow-net").NoOptDefVal = "*"
 	fs.StringVar(&g.stdin, "stdin", "", "read stdin of the guest from `FILE` instead of inheriting ours")
 	cli.DurationVarP(fs, &g.timeout, "timeout", "", 0, "stop after `DURATION`; this slows tight loops down")
 	cli.SizeVarP(fs, &g.maxMemory, "max-memory", "", 0, "let memory grow to `SIZE` at most, in steps of 64KiB")
 	fs.StringArrayVar(&g.invoke, "invoke", nil, "call the export `NAME[(ARGS)]` instead of _start, as in 'add(1, 2)'")
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
+	g.strace.bind(fs)
+	g.chaos.bind(fs)
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
 	cli.CompleteFlag(fs, "env-file", cli.AnyFile())
 }
@@ -78,12 +87,20 @@ func (e *engineFlags) cacheDir() string {
 // the file that is its stdin.
 func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func(), err error) {
 	cfg = runner.Config{
-		Args: streams.Guest, Arg0: g.arg0, Listen: g.listen, Invoke: g.invoke,
+		Args: streams.Guest, Arg0: g.arg0, Invoke: g.invoke,
+		Listen: g.listen, Dial: g.dial, AllowNet: g.allowNet,
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
 		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
+		Observe: g.strace.observer(streams),
+	}
+	if _, err := host.ParseAllowNet(g.allowNet); err != nil {
+		return cfg, nil, cli.Usagef("--allow-net: %w", err)
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
+		return cfg, nil, err
+	}
+	if cfg.Chaos, err = g.chaos.chaos(streams); err != nil {
 		return cfg, nil, err
 	}
 	for _, d := range g.dirs {

@@ -65,6 +65,9 @@ func TestImportsPointOneWay(t *testing.T) {
 		if slices.Contains([]string{"format", "writer", "reader", "inspect", "convert"}, from) && slices.ContainsFunc(p.Deps, isRuntime) {
 			t.Errorf("%s depends on wazero", p.ImportPath)
 		}
+		if p.ImportPath == project+"/reader" && slices.Contains(p.Deps, "net/http") {
+			t.Errorf("%s depends on net/http: reader/remote is for that", p.ImportPath)
+		}
 	}
 }
 

@@ -24,12 +24,15 @@ With --events, or any flag that selects some of them, each event is a line: its 
 
   12 path_open(3, "notes.txt", ...) = 4 <31us>
 
-FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin.`,
+With --sockets or --http it is what the program did on its network: connections with their addresses, or the requests of HTTP/1.1 that went over them, with -v what was sent and received.
+
+FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin. Of a trace at an http or https address only what is needed is fetched.`,
 	Examples: []cli.Example{
 		{Command: "tracetool inspect app.trace.arrow", What: "Summary of a trace"},
 		{Command: "tracetool inspect app.trace.arrow --events --function 'path_*' --errors-only", What: "Paths that could not be opened, found or removed"},
 		{Command: "tracetool inspect app.trace.arrow --since 1.5s --limit 20 --time since", What: "Twenty calls from one and a half seconds after the start on"},
 		{Command: "tracetool inspect app.trace.arrow --follow", What: "Watch a recording in progress"},
+		{Command: "tracetool inspect server.trace.arrow --http --errors-only -v", What: "Requests that failed, with headers and bodies"},
 		{Command: "tracetool inspect app.trace.arrow --functions -o json", What: "Counts, bytes and times of each function, for a program"},
 	},
 	Complete: []cli.Completion{traceFiles},
@@ -42,14 +45,15 @@ FILE may be a trace that is still being recorded, one in JSONL or JSON, or recor
 
 // inspectVerb is the flags of inspect.
 type inspectVerb struct {
-	views  map[string]*bool
-	source source
-	filter filterFlags
-	events eventFlags
+	views   map[string]*bool
+	source  source
+	filter  filterFlags
+	events  eventFlags
+	network networkView
 }
 
 // viewNames are the flags that say what is shown; the summary has none.
-var viewNames = []string{"functions", "segments", "modules", "attachments", "frames", "events"}
+var viewNames = []string{"functions", "segments", "modules", "attachments", "frames", "events", viewSockets, viewHTTP}
 
 func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 	usage := map[string]string{
@@ -59,6 +63,8 @@ func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 		"attachments": "show the files inside the trace",
 		"frames":      "show frames a second, latency and the slowest frames of a session; this reads all of its events",
 		"events":      "show the events",
+		viewSockets:   "show what was done on the network, with addresses",
+		viewHTTP:      "show the requests of HTTP/1.1 and their responses",
 	}
 	v.views = map[string]*bool{}
 	for _, name := range viewNames {
@@ -66,9 +72,10 @@ func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 	}
 	v.filter.bind(fs)
 	v.filter.bindTimes(fs)
-	fs.Int64VarP(&v.events.limit, "limit", "n", 0, "show at most `N` events")
-	fs.BoolVarP(&v.events.follow, "follow", "f", false, "show events and wait for more until the recording ends")
+	v.events.bindList(fs)
 	v.events.bind(fs)
+	v.network = networkView{filter: &v.filter, events: &v.events}
+	v.network.bind(fs)
 	v.source.bind(fs)
 }
 
@@ -82,6 +89,9 @@ func (v *inspectVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 		return err
 	}
 	defer closeTrace()
+	if v.network.name != "" {
+		return v.network.print(ctx, streams, f)
+	}
 	if view == "events" {
 		q, err := v.filter.filter(f)
 		if err != nil {
@@ -100,6 +110,13 @@ func (v *inspectVerb) view() (string, error) {
 		if *v.views[name] {
 			chosen = append(chosen, name)
 		}
+	}
+	if len(chosen) == 1 && (chosen[0] == viewSockets || chosen[0] == viewHTTP) {
+		v.network.name = chosen[0]
+		return chosen[0], v.network.check()
+	}
+	if v.network.verbose {
+		return "", cli.Usagef("--verbose is for --%s and --%s", viewSockets, viewHTTP)
 	}
 	if v.events.limit < 0 {
 		return "", cli.Usagef("--limit: want 0 or more")

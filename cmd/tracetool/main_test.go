@@ -76,6 +76,7 @@ func TestScripts(t *testing.T) {
 			"fill":      fill,
 			"unhex":     unhex,
 			"arrowfile": arrowFile,
+			"serve":     serve,
 		},
 	})
 }

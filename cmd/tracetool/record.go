@@ -17,6 +17,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/format/ipc"
 	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/writer"
@@ -38,6 +39,8 @@ An interrupt ends the recording at the program's next call: the trace is complet
 		{Command: "tracetool record app.wasm", What: "Record into app.trace.arrow"},
 		{Command: "tracetool record app.wasm --dir . --env HOME -- -v input.txt", What: "Give it the current directory, a variable and arguments"},
 		{Command: "tracetool record app.wasm --dir /srv/data::/data:ro", What: "Give it a directory under another name, for reading only"},
+		{Command: "tracetool record server.wasm --listen 127.0.0.1:8080", What: "Give it a listener, its first descriptor after the directories"},
+		{Command: "tracetool record app.wasm --allow-net=example.com:443", What: "Let sockets of its own use one host"},
 		{Command: "tracetool record math.wasm --invoke 'add(1, 2)'", What: "Call a function of a library"},
 		{Command: "tracetool record app.wasm -t - | ssh host tracetool inspect -", What: "Look at it elsewhere"},
 	},
@@ -72,7 +75,7 @@ type recordVerb struct {
 	end          endFlags
 	trace        string
 	maxTrace     int64
-	fullText     bool
+	fullText     fullTextFlag
 	compression  codecName
 	sealInterval time.Duration
 	sync         bool
@@ -82,12 +85,33 @@ func (v *recordVerb) bind(fs *pflag.FlagSet) {
 	fs.StringVarP(&v.trace, "trace", "t", "", "write the trace to `FILE`, - for stdout")
 	v.guest.bind(fs)
 	cli.SizeVarP(fs, &v.maxTrace, "max-trace-size", "", 0, "stop when the trace has reached `SIZE`")
-	fs.BoolVar(&v.fullText, "full-text", false, "keep all that the program writes to files, not 1 KiB of each write and a hash")
+	v.fullText.bind(fs)
 	v.compression.bind(fs)
 	cli.DurationVarP(fs, &v.sealInterval, "seal-interval", "", 0, "complete the file every `DURATION`, for other tools that watch it")
 	fs.BoolVar(&v.sync, "sync", false, "wait until the disk has each segment: survives a power cut")
 	v.end.bind(fs)
 	cli.CompleteFlag(fs, "trace", traceFiles)
+}
+
+// fullTextFlag is --full-text. Without it the runner decides.
+type fullTextFlag struct {
+	on   bool
+	flag *pflag.Flag
+}
+
+func (f *fullTextFlag) bind(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.on, "full-text", false, "keep all that the program writes to files and sockets, not 1 KiB of each write and a hash; with a network this is the default, and =false turns it off")
+	f.flag = fs.Lookup("full-text")
+}
+
+func (f *fullTextFlag) limit() int64 {
+	switch {
+	case f.on:
+		return -1
+	case f.flag.Changed:
+		return call.DefaultTextLimit
+	}
+	return 0
 }
 
 // codecName is the value of --compression.
@@ -159,9 +183,7 @@ func (r *recording) record(ctx context.Context) (*runner.Result, error) {
 // stdout.
 func (r *recording) prepare(cfg *runner.Config) (err error) {
 	cfg.Tool = toolName()
-	if r.verb.fullText {
-		cfg.TextLimit = -1
-	}
+	cfg.TextLimit = r.verb.fullText.limit()
 	if r.stdout = cfg.Stdout; r.verb.trace == stream {
 		r.pipe, err = r.streams.BinaryStdout()
 		r.stdout = cfg.Stderr

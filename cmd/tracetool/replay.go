@@ -14,6 +14,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner"
 )
 
@@ -26,7 +27,7 @@ var replayCommand = &cli.Command{
 
 Each call is compared with the recorded one. The first that differs ends the replay with a report: the call as recorded and as it is now, the calls before it and the stack of the program. Calls left over at the end and a different final memory are differences too.
 
-A recording that was cut short replays up to its end. "-" reads the trace from stdin.`,
+A recording that was cut short replays up to its end. "-" reads the trace from stdin, an http or https address from a server.`,
 	Examples: []cli.Example{
 		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
 		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
@@ -60,6 +61,7 @@ A recording that was cut short replays up to its end. "-" reads the trace from s
 type replayVerb struct {
 	source  source
 	engine  engineFlags
+	strace  straceFlag
 	end     endFlags
 	module  string
 	until   int64
@@ -77,13 +79,14 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 	fs.IntVar(&v.context, "context", 5, "show `N` calls before one that differs")
 	v.engine.bind(fs, "engine that executes the program; auto takes the one of the recording")
 	cli.DurationVarP(fs, &v.timeout, "timeout", "", 0, "stop after `DURATION`")
+	v.strace.bind(fs)
 	v.source.bind(fs)
 	v.end.bind(fs)
 	cli.CompleteFlag(fs, "module", cli.Files(".wasm"))
 }
 
 func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
-	o := &outcome{Command: "replay", Module: v.module, Trace: args[0]}
+	o := &outcome{Command: "replay", Module: v.module, Trace: remote.Redact(args[0])}
 	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
 		return v.replay(ctx, streams, args[0])
 	})
@@ -96,14 +99,11 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 	if v.context < 0 {
 		return nil, cli.Usagef("--context: want 0 or more")
 	}
-	f, closeTrace, err := v.source.open(ctx, streams, path)
+	f, closeTrace, err := v.source.openWhole(ctx, streams, path)
 	if err != nil {
 		return nil, err
 	}
 	defer closeTrace()
-	if err := checkWhole(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	cfg, err := v.config(streams)
 	if err != nil {
 		return nil, err
@@ -117,11 +117,24 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		cfg.DumpMemory = dump
 	}
 	result, err := runner.Replay(ctx, f, cfg)
-	v.show(streams, f, path, result, err)
+	v.show(streams, f, remote.Redact(path), result, err)
 	if result != nil {
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
+}
+
+// openWhole opens a trace that is to be replayed.
+func (s *source) openWhole(ctx context.Context, streams *cli.IO, path string) (*reader.File, func() error, error) {
+	f, closeTrace, err := s.open(ctx, streams, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkWhole(f); err != nil {
+		closeTrace()
+		return nil, nil, fmt.Errorf("%s: %w", remote.Redact(path), err)
+	}
+	return f, closeTrace, nil
 }
 
 // checkWhole refuses a session, and a trace without some of the events of its recording, which
@@ -151,6 +164,7 @@ func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
 		Stdout: streams.Stdout, Stderr: streams.Stderr,
 		Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(),
 		Timeout: v.timeout, Exclusive: true, Until: v.until, Context: v.context,
+		Observe: v.strace.observer(streams),
 	}
 	if v.context == 0 {
 		cfg.Context = -1

@@ -34,11 +34,11 @@ type snapshotVerb struct {
 }
 
 func (v *snapshotVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
-	in, err := v.source.openArrow(args[0])
+	in, closeTrace, err := v.source.openArrow(ctx, streams, args[0])
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer closeTrace()
 	out, progress, err := v.target.output(streams, args[1], in.Summary().Events, "snapshot", args[0])
 	if err != nil {
 		return err

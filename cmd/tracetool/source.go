@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 // stream is the operand that stands for stdin or stdout.
@@ -26,34 +25,30 @@ func (s *source) bind(fs *pflag.FlagSet) {
 
 func (s *source) limits() format.Limits { return format.Limits{SegmentBytes: s.maxSegment} }
 
-// open opens a trace in any form, "-" from stdin. The function returned closes
-// it and removes what was spooled.
+// open opens a trace in any form, "-" from stdin, an address of the web by range
+// requests. The function returned closes it and removes what was spooled.
 func (s *source) open(ctx context.Context, streams *cli.IO, path string) (*reader.File, func() error, error) {
-	if path != stream {
-		return convert.Open(ctx, path, convert.Options{Limits: s.limits()})
+	o := convert.Options{Limits: s.limits()}
+	switch {
+	case path == stream:
+		return convert.OpenReader(ctx, stdin(ctx, streams), o)
+	case remote.IsURL(path):
+		return s.openRemote(ctx, streams, path)
 	}
-	dir, err := os.MkdirTemp("", "tracetool-*")
-	if err != nil {
-		return nil, nil, err
-	}
-	remove := func() error { return os.RemoveAll(dir) }
-	spool := filepath.Join(dir, "stdin"+format.Extension)
-	if _, err := convert.Convert(ctx, convert.Input{Reader: stdin(ctx, streams)}, convert.Output{Path: spool}, convert.Options{Limits: s.limits()}); err != nil {
-		remove()
-		return nil, nil, err
-	}
-	f, err := reader.Open(spool, reader.Options{Limits: s.limits()})
-	if err != nil {
-		remove()
-		return nil, nil, err
-	}
-	return f, func() error { f.Close(); return remove() }, nil
+	return convert.Open(ctx, path, o)
 }
 
 // openArrow opens a trace that must be a file in the form that recorders write:
 // what is asked about its frames cannot be answered by a copy.
-func (s *source) openArrow(path string) (*reader.File, error) {
-	return reader.Open(path, reader.Options{Limits: s.limits()})
+func (s *source) openArrow(ctx context.Context, streams *cli.IO, path string) (*reader.File, func() error, error) {
+	if remote.IsURL(path) {
+		return s.openRemote(ctx, streams, path)
+	}
+	f, err := reader.Open(path, reader.Options{Limits: s.limits()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
 }
 
 // stdin is standard input until ctx is done: a read that waits for somebody to

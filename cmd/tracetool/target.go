@@ -8,6 +8,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert/edit"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 // targetFlags are the flags of verbs that make a trace from others.
@@ -26,6 +27,9 @@ func (t *targetFlags) bind(fs *pflag.FlagSet) {
 // output returns where a trace goes, "-" being stdout, and the progress of
 // making it. The verb and its operands become the trace's source.
 func (t *targetFlags) output(streams *cli.IO, path string, total int64, words ...string) (edit.Output, *ui.Progress, error) {
+	for i := range words {
+		words[i] = remote.Redact(words[i])
+	}
 	out := edit.Output{Path: path, Force: t.force, Sync: t.sync, Compression: t.compression.codec(), Source: strings.Join(words, " ")}
 	if path == stream {
 		pipe, err := streams.BinaryStdout()

@@ -13,6 +13,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 var verifyCommand = &cli.Command{
@@ -50,29 +51,51 @@ func (v *verifyVerb) run(ctx context.Context, streams *cli.IO, args []string) er
 	}
 	report := func(p inspect.Problem) {
 		if v.output == ui.Text {
-			fmt.Fprintf(streams.Stdout, "%s: %s\n", ui.Escape(args[0]), p)
+			fmt.Fprintf(streams.Stdout, "%s: %s\n", ui.Escape(remote.Redact(args[0])), p)
 		}
 	}
-	result, err := v.verify(ctx, args[0], report)
+	result, err := v.verify(ctx, streams, args[0], report)
 	if err != nil {
 		return err
 	}
-	if err := v.show(streams.Stdout, args[0], result); err != nil || result.OK {
+	if err := v.show(streams.Stdout, remote.Redact(args[0]), result); err != nil || result.OK {
 		return err
 	}
 	return cli.Exit(codeCorrupt)
 }
 
 // verify leaves out what is no trace at all, which has no list of problems.
-func (v *verifyVerb) verify(ctx context.Context, path string, report func(inspect.Problem)) (*inspect.Verification, error) {
-	f, err := v.source.openArrow(path)
-	switch {
-	case err == nil:
+func (v *verifyVerb) verify(ctx context.Context, streams *cli.IO, path string, report func(inspect.Problem)) (*inspect.Verification, error) {
+	o := reader.Options{Limits: v.source.limits()}
+	if remote.IsURL(path) {
+		return v.verifyRemote(ctx, streams, path, o, report)
+	}
+	f, err := reader.Open(path, o)
+	if err == nil {
 		f.Close()
-	case errors.Is(err, format.ErrVersion) || !errors.Is(err, format.ErrCorrupt):
+	}
+	if !isTrace(err) {
 		return nil, err
 	}
-	return inspect.Verify(ctx, path, reader.Options{Limits: v.source.limits()}, v.root, report)
+	return inspect.Verify(ctx, path, o, v.root, report)
+}
+
+func (v *verifyVerb) verifyRemote(ctx context.Context, streams *cli.IO, address string, o reader.Options, report func(inspect.Problem)) (*inspect.Verification, error) {
+	file, err := fetch(ctx, streams, address)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	o.Name = file.Name()
+	if _, err := reader.New(file, file.Size(), o); !isTrace(err) {
+		return nil, err
+	}
+	return inspect.VerifyAt(ctx, file, file.Size(), o, v.root, report)
+}
+
+// isTrace: the error of opening a file is none, or damage that can be listed.
+func isTrace(err error) bool {
+	return err == nil || errors.Is(err, format.ErrCorrupt) && !errors.Is(err, format.ErrVersion)
 }
 
 func (v *verifyVerb) show(out *ui.Stream, path string, r *inspect.Verification) error {

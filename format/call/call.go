@@ -1,5 +1,5 @@
 // Package call says what the events of host functions mean. Preview1 is the
-// table of WASI preview1's functions; embedders write such tables for their
+// table of WASI preview1's functions, Sockets that of its extension by sockets; embedders write such tables for their
 // own. InputViews, OutputViews and Apply carry out the capture rules on guest
 // memory, SplitInput and SplitOutput take an event apart again, Decode and
 // Format show it to programs and to people, and Differ says where two calls
@@ -34,7 +34,8 @@
 //   - A function whose result is not an error number has that result in Value
 //     and all regions in Output.
 //   - A region's length follows from the parameters, but for the open-ended
-//     ones: gather, scatter, args, environ, and bytes with a used count. A
+//     ones: gather, scatter, args, environ, addrinfo, note, and bytes with a used
+//     count. A
 //     function has at most one open-ended region in Reads and one in Writes,
 //     so that its length is what the others leave.
 //   - A scatter region has the first *Used bytes in the order of the iovecs,
@@ -54,6 +55,16 @@
 //   - The Value of a region with the role "clock" is null where the call
 //     succeeded and it equals the event's time, for the realtime clock, or the
 //     time minus Header.StartNS, for the monotonic clock.
+//   - A sockaddr region is the buffer that a u32 address and a u32 length in
+//     memory name: that length, then 128 bytes, those of the buffer and then
+//     zeros; zeros alone if the buffer is not inside the memory.
+//   - An addrinfo region is the list that a u32 in memory points to, up to an
+//     element that is not inside the memory or is its own next one: of each
+//     element its first 8 bytes (u16 flags, u8 family, u8 type, u32 protocol),
+//     then of its address u32 family, u32 length and 26 bytes, and 2 zeros.
+//   - A note is what the host tells readers and not the guest, such as the
+//     address of an accepted connection's peer. It is neither compared nor
+//     written back.
 //   - A function marked Compare has the changes of memory in Output, each as
 //     u32 address, u32 length and the bytes.
 package call
@@ -64,22 +75,22 @@ import (
 	"github.com/tracetool/tracetool/format"
 )
 
-// Lookup returns the function of WASI preview1 with that name.
+// Lookup returns the function of WASI preview1 with that name, or of its
+// extension by sockets.
 func Lookup(module, name string) (*format.Function, bool) {
 	if module != Module {
 		return nil, false
 	}
-	i, ok := preview1Index[name]
-	if !ok {
-		return nil, false
-	}
-	return &Preview1[i], true
+	fn, ok := byName[name]
+	return fn, ok
 }
 
-var preview1Index = func() map[string]int {
-	m := make(map[string]int, len(Preview1))
-	for i := range Preview1 {
-		m[Preview1[i].Name] = i
+var byName = func() map[string]*format.Function {
+	m := make(map[string]*format.Function, len(Preview1)+len(Sockets))
+	for _, list := range [][]format.Function{Preview1, Sockets} {
+		for i := range list {
+			m[list[i].Name] = &list[i]
+		}
 	}
 	return m
 }()
@@ -162,19 +173,29 @@ func validType(t format.Type) bool {
 type shape struct{ len, used, size bool }
 
 var readKinds = map[format.RegionKind]shape{
-	format.RegionFixed:  {size: true},
-	format.RegionBytes:  {len: true},
-	format.RegionArray:  {len: true, size: true},
-	format.RegionGather: {len: true},
+	format.RegionFixed:    {size: true},
+	format.RegionBytes:    {len: true},
+	format.RegionArray:    {len: true, size: true},
+	format.RegionGather:   {len: true},
+	format.RegionSockaddr: {size: true},
 }
 
 var writeKinds = map[format.RegionKind]shape{
-	format.RegionFixed:   {size: true},
-	format.RegionBytes:   {len: true, used: true},
-	format.RegionArray:   {len: true, size: true},
-	format.RegionScatter: {len: true, used: true},
-	format.RegionArgs:    {len: true},
-	format.RegionEnviron: {len: true},
+	format.RegionFixed:    {size: true},
+	format.RegionBytes:    {len: true, used: true},
+	format.RegionArray:    {len: true, size: true},
+	format.RegionScatter:  {len: true, used: true},
+	format.RegionArgs:     {len: true},
+	format.RegionEnviron:  {len: true},
+	format.RegionSockaddr: {size: true},
+	format.RegionAddrinfo: {used: true, size: true},
+	format.RegionNote:     {},
+}
+
+// fixedSizes are those of the kinds that have only one.
+var fixedSizes = map[format.RegionKind]uint32{
+	format.RegionSockaddr: sockaddrSize,
+	format.RegionAddrinfo: addrinfoSize,
 }
 
 func validateRegions(fn *format.Function, regions []format.Region, kinds map[format.RegionKind]shape) error {
@@ -210,7 +231,7 @@ func validateRegion(fn *format.Function, r *format.Region, s shape) error {
 			return err
 		}
 	}
-	if r.Used != 0 && !s.used || r.Used == 0 && r.Kind == format.RegionScatter {
+	if r.Used != 0 && !s.used || r.Used == 0 && (r.Kind == format.RegionScatter || r.Kind == format.RegionAddrinfo) {
 		return fmt.Errorf("used: unexpected %d for kind %q", r.Used, r.Kind)
 	}
 	if r.Used != 0 {
@@ -218,7 +239,7 @@ func validateRegion(fn *format.Function, r *format.Region, s shape) error {
 			return err
 		}
 	}
-	if s.size != (r.Size > 0) {
+	if s.size != (r.Size > 0) || fixedSizes[r.Kind] != 0 && r.Size != fixedSizes[r.Kind] {
 		return fmt.Errorf("size: unexpected %d for kind %q", r.Size, r.Kind)
 	}
 	return nil

@@ -59,16 +59,37 @@ sock_send iiiii
 sock_shutdown ii
 `
 
+// Those of the extension by sockets.
+const socketSignatures = `
+sock_open iii
+sock_bind iii
+sock_listen ii
+sock_connect iii
+sock_getsockopt iiiii
+sock_setsockopt iiiii
+sock_getlocaladdr iii
+sock_getpeeraddr iii
+sock_getaddrinfo iiiiiiii
+sock_recv_from iiiiiiii
+sock_send_to iiiiiii
+`
+
 func TestPreview1Signatures(t *testing.T) {
+	checkSignatures(t, Preview1, signatures)
+	checkSignatures(t, Sockets, socketSignatures)
+}
+
+func checkSignatures(t *testing.T, table []format.Function, want string) {
+	t.Helper()
 	var got strings.Builder
-	for i := range Preview1 {
-		f := &Preview1[i]
+	for i := range table {
+		f := &table[i]
 		got.WriteString("\n" + strings.TrimSpace(f.Name+" "+signature(f)))
-		if want := f.Name != "proc_exit"; f.Errno != want || (len(f.Result) == 1) != want {
+		if returns := f.Name != "proc_exit"; f.Errno != returns || (len(f.Result) == 1) != returns {
 			t.Errorf("%s: errno %t, %d results", f.Name, f.Errno, len(f.Result))
 		}
 	}
-	if diff := cmp.Diff(signatures, got.String()+"\n"); diff != "" {
+	if diff := cmp.Diff(want, got.String()+"\n"); diff != "" {
 		t.Errorf("signatures (-want +got):\n%s", diff)
 	}
 }

@@ -38,6 +38,17 @@ func SetParams(ev *format.Event, fn *format.Function, stack []uint64) {
 // recorder asks once for each function and does without InputViews if not.
 func HasInput(fn *format.Function) bool { return len(fn.Reads) > 0 || HasVectors(fn) }
 
+// HasNote reports whether a function has a note, which its recorder must add:
+// OutputViews does not find it.
+func HasNote(fn *format.Function) bool {
+	for i := range fn.Writes {
+		if fn.Writes[i].Kind == format.RegionNote {
+			return true
+		}
+	}
+	return false
+}
+
 // HasVectors reports whether a function has a scatter region. A recorder asks
 // once for each function and does without AppendVectors if not.
 func HasVectors(fn *format.Function) bool {
@@ -66,10 +77,10 @@ func InputViews(dst [][]byte, fn *format.Function, h *format.Header, mem []byte,
 			continue
 		}
 		n, _ := knownLen(r, p)
-		if !within(mem, address(r, p), n) {
+		if !within(mem, address(r, p), extentOf(r, n)) {
 			break
 		}
-		views = appendView(views, mem, address(r, p), n)
+		views = appendKnown(views, r, mem, address(r, p), n)
 	}
 	if !hashed {
 		hash, hashed = hashVectors(fn, mem, p)
@@ -108,9 +119,9 @@ func OutputViews(dst [][]byte, fn *format.Function, h *format.Header, mem []byte
 			continue
 		}
 		n, known := knownLen(r, p)
-		if known {
-			views = appendInside(views, mem, address(r, p), n)
-		} else {
+		if known && within(mem, address(r, p), extentOf(r, n)) {
+			views = appendKnown(views, r, mem, address(r, p), n)
+		} else if !known {
 			views = appendOpen(views, h, r, mem, p, errno, vectors)
 		}
 	}
@@ -122,6 +133,8 @@ func appendOpen(views [][]byte, h *format.Header, r *format.Region, mem []byte, 
 	switch r.Kind {
 	case format.RegionScatter:
 		return appendVectored(views, mem, vectors, scatterLen(r, mem, p, errno, vectors))
+	case format.RegionAddrinfo:
+		return appendAddrinfo(views, mem, address(r, p), usedLen(r, mem, p))
 	case format.RegionBytes:
 		n := min(usedLen(r, mem, p), uint64(uint32(param(p, r.Len))))
 		return appendInside(views, mem, address(r, p), n)
@@ -171,6 +184,12 @@ func Apply(fn *format.Function, h *format.Header, ev *format.Event, mem, vectors
 
 func applyRegion(b *RegionBytes, h *format.Header, p []int64, mem, vectors []byte) error {
 	switch b.Region.Kind {
+	case format.RegionNote:
+		return nil
+	case format.RegionSockaddr:
+		return applySockaddr(mem, address(b.Region, p), b.Data)
+	case format.RegionAddrinfo:
+		return applyAddrinfo(mem, address(b.Region, p), b.Data)
 	case format.RegionScatter:
 		return applyVectored(mem, vectors, b.Data)
 	case format.RegionArgs, format.RegionEnviron:
@@ -246,6 +265,15 @@ func appendView(views [][]byte, mem []byte, addr, n uint64) [][]byte {
 		return views
 	}
 	return append(views, mem[addr:addr+n:addr+n])
+}
+
+// appendKnown appends a region of known length whose extent is within the
+// memory.
+func appendKnown(views [][]byte, r *format.Region, mem []byte, addr, n uint64) [][]byte {
+	if r.Kind == format.RegionSockaddr {
+		return appendSockaddr(views, mem, addr)
+	}
+	return appendView(views, mem, addr, n)
 }
 
 func appendInside(views [][]byte, mem []byte, addr, n uint64) [][]byte {

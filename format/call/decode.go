@@ -46,6 +46,7 @@ type item struct {
 	role  string // of the parameter that the item stands for
 	raw   int64  // that parameter
 	place place
+	note  bool // the guest was not told
 	value value
 }
 
@@ -99,7 +100,8 @@ func (c *decoder) param(i int) {
 		}
 	}
 	for n, b := range c.out {
-		if b.Region.Ptr == i && !c.leftover(b) {
+		missing := b.Region.Kind == format.RegionNote && len(b.Data) == 0
+		if b.Region.Ptr == i && !missing && !c.leftover(b) {
 			c.region(b, c.placeOf(n))
 		}
 	}
@@ -119,13 +121,14 @@ func (c *decoder) leftover(b RegionBytes) bool {
 
 func (c *decoder) region(b RegionBytes, where place) {
 	name := regionName(c.fn, b.Region)
-	c.items = append(c.items, item{name: name, role: b.Region.Role, place: where, value: c.decodeRegion(b)})
+	c.items = append(c.items, item{name: name, role: b.Region.Role, place: where,
+		note: b.Region.Kind == format.RegionNote, value: c.decodeRegion(b)})
 }
 
 // regionName is the name of the parameter with the region's address, but for
-// data that is moved through iovecs its role.
+// data that is moved through iovecs and for notes its role.
 func regionName(fn *format.Function, r *format.Region) string {
-	if (r.Kind == format.RegionGather || r.Kind == format.RegionScatter) && r.Role != "" {
+	if (r.Kind == format.RegionGather || r.Kind == format.RegionScatter || r.Kind == format.RegionNote) && r.Role != "" {
 		return r.Role
 	}
 	if r.Ptr < 0 || r.Ptr >= len(fn.Params) {
@@ -169,7 +172,7 @@ func (c *decoder) result() {
 // shown have, or a number of iovecs.
 func implied(fn *format.Function, i int) bool {
 	for n := range fn.Reads {
-		if r := &fn.Reads[n]; r.Ptr == i || r.Kind != format.RegionFixed && r.Len == i {
+		if r := &fn.Reads[n]; r.Ptr == i || readKinds[r.Kind].len && r.Len == i {
 			return true
 		}
 	}
@@ -178,8 +181,7 @@ func implied(fn *format.Function, i int) bool {
 		switch {
 		case r.Ptr == i || r.Used == i && r.Used != 0:
 			return true
-		case r.Len != i:
-		case r.Kind != format.RegionFixed && r.Kind != format.RegionBytes:
+		case r.Len == i && writeKinds[r.Kind].len && r.Kind != format.RegionBytes:
 			return true
 		}
 	}
@@ -277,6 +279,14 @@ func (c *decoder) decodeRegion(b RegionBytes) value {
 	switch b.Region.Role {
 	case "path", "old_path", "new_path":
 		return path(b.Data)
+	case "name":
+		return path(bytes.TrimSuffix(b.Data, []byte{0}))
+	case "sockaddr":
+		return decodeSockaddr(b.Data)
+	case "option":
+		return decodeOption(b.Data)
+	case "addrinfo":
+		return decodeAddrinfo(b.Data)
 	case roleText:
 		return text{data: b.Data, more: c.wasCut(b)}
 	case "args", "environ":

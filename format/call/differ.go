@@ -36,7 +36,7 @@ func Differ(fn *format.Function, h *format.Header, recorded, now *format.Event, 
 
 // DifferResults returns the results in which two calls of the same function
 // with the same arguments differ: their error numbers, or else what they gave
-// back. The headers are those of their traces.
+// back to the guest, which notes are not. The headers are those of their traces.
 func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Event) []Difference {
 	const columns = format.HasValue | format.HasOutput
 	var c comparison
@@ -52,7 +52,7 @@ func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Even
 	for i := range max(len(ra), len(rb)) {
 		c.items(ra, rb, i)
 	}
-	if c.found == nil && !same {
+	if c.found == nil && !same && (fn == nil || !HasNote(fn)) {
 		c.add("output", quoteAll(a.Output), quoteAll(b.Output))
 	}
 	return c.found
@@ -99,11 +99,15 @@ func (c *comparison) input() {
 
 func (c *comparison) region(a, b RegionBytes) {
 	name := regionName(c.fn, a.Region)
-	if a.Region.Role != "subscriptions" {
+	p := printer{maxText: -1, all: c.all}
+	switch {
+	case a.Region.Kind == format.RegionSockaddr:
+		c.add(name, string(decodeSockaddr(a.Data).appendText(nil, p)), string(decodeSockaddr(b.Data).appendText(nil, p)))
+		return
+	case a.Region.Role != "subscriptions":
 		c.text(name, a.Data, b.Data)
 		return
 	}
-	p := printer{maxText: -1, all: c.all}
 	x := string(decodeSubscriptions(a.Data).appendText(nil, p))
 	y := string(decodeSubscriptions(b.Data).appendText(nil, p))
 	if c.all || x != y {
@@ -127,7 +131,7 @@ func (c *comparison) param(i int) {
 func (c *comparison) covered(i int) bool {
 	for n := range c.fn.Reads {
 		r := &c.fn.Reads[n]
-		if r.Kind == format.RegionFixed || r.Len != i || countsIovecs(c.fn, i) {
+		if !readKinds[r.Kind].len || r.Len != i || countsIovecs(c.fn, i) {
 			continue
 		}
 		for _, d := range c.found {
@@ -252,7 +256,7 @@ func textOf(items []item, i int) ([]byte, bool) {
 func resultsOf(fn *format.Function, h *format.Header, ev *format.Event) []item {
 	var results []item
 	for _, it := range itemsOf(fn, h, ev) {
-		if it.place != argument {
+		if it.place != argument && !it.note {
 			results = append(results, it)
 		}
 	}

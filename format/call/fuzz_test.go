@@ -2,6 +2,7 @@ package call
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/tracetool/tracetool/format"
@@ -19,7 +20,8 @@ func FuzzEvent(f *testing.F) {
 	}
 	f.Add(uint8(0), int64(-1), int64(1)<<40, int64(2), int64(3), int32(0), int64(0), ^uint32(0), []byte("key"), []byte("out"), own)
 	f.Fuzz(func(t *testing.T, n uint8, p0, p1, p2, p3 int64, errno int32, value int64, has uint32, input, output, table []byte) {
-		fn := &Preview1[int(n)%len(Preview1)]
+		known := append(slices.Clone(Preview1), Sockets...)
+		fn := &known[int(n)%len(known)]
 		var own format.Function
 		if json.Unmarshal(table, &own) == nil && bounded(&own) {
 			fn = &own

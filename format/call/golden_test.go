@@ -2,6 +2,7 @@ package call
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +54,9 @@ func pack(fields ...any) []byte {
 
 var testFilestat = pack(uint64(1), uint64(2), uint8(4), [7]byte{}, uint64(1), uint64(123),
 	uint64(0), uint64(testStart), uint64(testStart))
+
+// testSockaddr is 127.0.0.1 as a guest has it in 128 bytes.
+var testSockaddr = pack(uint32(128), uint16(1), [4]byte{127, 0, 0, 1}, [122]byte{})
 
 var testTime = int64(testStart)
 
@@ -163,6 +167,8 @@ var goldens = []struct {
 	{"proc_raise", event([]int64{6}, 52, nil, nil, nil), `proc_raise(SIGABRT) = -1 ENOSYS <12us>`, `{"sig":"SIGABRT"} {}`},
 	{"sched_yield", event(nil, 0, nil, nil, nil), `sched_yield() = 0 <12us>`, `{} {}`},
 	{"random_get", event([]int64{64, 2}, 0, 0x4142, nil, nil), `random_get("BA", 2) = 0 <12us>`, `{"buf_len":2} {"buf":"BA"}`},
+	{"sock_accept", event([]int64{3, 4, 64}, 0, 5, nil, []byte("127.0.0.1:49152")),
+		`sock_accept(3, O_NONBLOCK, "127.0.0.1:49152") = 5 <12us>`, `{"fd":3,"flags":["O_NONBLOCK"]} {"peer":"127.0.0.1:49152","new_fd":5}`},
 	{"sock_accept", event([]int64{3, 4, 64}, 0, 5, nil, nil), `sock_accept(3, O_NONBLOCK) = 5 <12us>`, `{"fd":3,"flags":["O_NONBLOCK"]} {"new_fd":5}`},
 	{"sock_recv", event([]int64{5, 64, 1, 1, 80, 84}, 0, 3, nil, pack(uint16(1), "abc")),
 		`sock_recv(5, "abc", RECV_PEEK, RECV_DATA_TRUNCATED) = 3 <12us>`,
@@ -170,6 +176,28 @@ var goldens = []struct {
 	{"sock_send", event([]int64{5, 64, 1, 0, 80}, 0, 3, []byte("abc"), nil),
 		`sock_send(5, "abc", 0) = 3 <12us>`, `{"fd":5,"text":"abc","si_flags":[]} {"so_datalen":3}`},
 	{"sock_shutdown", event([]int64{5, 3}, 0, nil, nil, nil), `sock_shutdown(5, SHUT_RD|SHUT_WR) = 0 <12us>`, `{"fd":5,"how":["SHUT_RD","SHUT_WR"]} {}`},
+	{"sock_open", event([]int64{1, 2, 64}, 0, 5, nil, nil), `sock_open(AF_INET, SOCK_STREAM) = 5 <12us>`, `{"af":"AF_INET","socktype":"SOCK_STREAM"} {"fd":5}`},
+	{"sock_bind", event([]int64{5, 64, 8080}, 0, nil, testSockaddr, nil), `sock_bind(5, "127.0.0.1", 8080) = 0 <12us>`, `{"fd":5,"addr":"127.0.0.1","port":8080} {}`},
+	{"sock_listen", event([]int64{5, 64}, 0, nil, nil, nil), `sock_listen(5, backlog=64) = 0 <12us>`, `{"fd":5,"backlog":64} {}`},
+	{"sock_connect", event([]int64{5, 64, 443}, 14, nil, pack(uint32(3), [128]byte{'?', '?', '?'}), nil),
+		`sock_connect(5, "???", 443) = -1 ECONNREFUSED <12us>`, `{"fd":5,"addr":"???","port":443} {}`},
+	{"sock_connect", event([]int64{5, 64, 443}, 26, nil, pack(uint32(16), [16]byte{15: 1}, [112]byte{}), nil),
+		`sock_connect(5, "::1", 443) = -1 EINPROGRESS <12us>`, `{"fd":5,"addr":"::1","port":443} {}`},
+	{"sock_getsockopt", event([]int64{5, 0, 2, 64, 4}, 0, 14, nil, nil), `sock_getsockopt(5, SOL_SOCKET, SO_ERROR, 14, 4) = 0 <12us>`,
+		`{"fd":5,"level":"SOL_SOCKET","name":"SO_ERROR","value_len":4} {"value":14}`},
+	{"sock_setsockopt", event([]int64{5, 0, 4, 64, 4}, 0, nil, pack(uint32(1)), nil), `sock_setsockopt(5, SOL_SOCKET, SO_BROADCAST, 1) = 0 <12us>`,
+		`{"fd":5,"level":"SOL_SOCKET","name":"SO_BROADCAST","value":1} {}`},
+	{"sock_getlocaladdr", event([]int64{5, 64, 32}, 0, 8080, nil, testSockaddr), `sock_getlocaladdr(5, "127.0.0.1", 8080) = 0 <12us>`, `{"fd":5} {"addr":"127.0.0.1","port":8080}`},
+	{"sock_getpeeraddr", event([]int64{5, 64, 32}, 53, nil, nil, nil), `sock_getpeeraddr(5) = -1 ENOTCONN <12us>`, `{"fd":5} {}`},
+	{"sock_getaddrinfo", event([]int64{16, 9, 32, 3, 64, 128, 10, 160}, 0, 2, pack("example.\x00", "443", uint16(0), uint8(0), uint8(2), uint32(0)),
+		pack(uint64(0), uint32(1), uint32(26), uint8(1), uint8(187), [4]byte{10, 0, 0, 1}, [20]byte{}, uint16(0),
+			uint64(0), uint32(2), uint32(26), uint8(1), uint8(187), [16]byte{15: 1}, [8]byte{}, uint16(0))),
+		`sock_getaddrinfo("example.", "443", {family: AF_UNSPEC, type: SOCK_STREAM}, ["10.0.0.1:443", "[::1]:443"], 10) = 2 <12us>`,
+		`{"node":"example.","service":"443","hints":{"flags":0,"family":"AF_UNSPEC","type":"SOCK_STREAM","protocol":0},"max_res_len":10} {"res":["10.0.0.1:443","[::1]:443"],"res_len":2}`},
+	{"sock_recv_from", event([]int64{5, 64, 1, 128, 0, 32, 36, 40}, 0, 2, nil, pack(testSockaddr, uint32(53), uint16(0), "hi")),
+		`sock_recv_from(5, "hi", "127.0.0.1", 0, 53, 0) = 2 <12us>`, `{"fd":5,"ri_flags":[]} {"text":"hi","addr":"127.0.0.1","port":53,"ro_datalen":2,"ro_flags":[]}`},
+	{"sock_send_to", event([]int64{5, 64, 1, 128, 53, 0, 36}, 0, 2, pack(testSockaddr, "hi"), nil),
+		`sock_send_to(5, "hi", "127.0.0.1", 53, 0) = 2 <12us>`, `{"fd":5,"text":"hi","addr":"127.0.0.1","port":53,"si_flags":[]} {"so_datalen":2}`},
 }
 
 func TestGoldens(t *testing.T) {
@@ -190,9 +218,9 @@ func TestGoldens(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", g.function, diff)
 		}
 	}
-	for i := range Preview1 {
-		if !seen[Preview1[i].Name] {
-			t.Errorf("%s has no golden line", Preview1[i].Name)
+	for _, fn := range append(slices.Clone(Preview1), Sockets...) {
+		if !seen[fn.Name] {
+			t.Errorf("%s has no golden line", fn.Name)
 		}
 	}
 }

@@ -10,6 +10,7 @@ var structs = map[string]layout{
 	"fdstat":   {24, decodeFdstat},
 	"filestat": {64, decodeFilestat},
 	"prestat":  {8, decodePrestat},
+	"hints":    {8, decodeHints},
 }
 
 func decodeFdstat(b []byte) value {

@@ -39,12 +39,19 @@ func ErrnoByName(name string) (int32, bool) {
 
 // enums has the names of the values of a role, from 0 on.
 var enums = map[string][]string{
-	"clockid":   {"realtime", "monotonic", "process_cputime", "thread_cputime"},
-	"whence":    {"SEEK_SET", "SEEK_CUR", "SEEK_END"},
-	"advice":    {"normal", "sequential", "random", "willneed", "dontneed", "noreuse"},
-	"filetype":  {"unknown", "block_device", "character_device", "directory", "file", "socket_dgram", "socket_stream", "symlink"},
-	"eventtype": {"clock", "fd_read", "fd_write"},
-	"preopen":   {"directory"},
+	"clockid":    {"realtime", "monotonic", "process_cputime", "thread_cputime"},
+	"whence":     {"SEEK_SET", "SEEK_CUR", "SEEK_END"},
+	"advice":     {"normal", "sequential", "random", "willneed", "dontneed", "noreuse"},
+	"filetype":   {"unknown", "block_device", "character_device", "directory", "file", "socket_dgram", "socket_stream", "symlink"},
+	"eventtype":  {"clock", "fd_read", "fd_write"},
+	"preopen":    {"directory"},
+	"sockfamily": {"AF_UNSPEC", "AF_INET", "AF_INET6", "AF_UNIX"},
+	"socktype":   {"SOCK_ANY", "SOCK_DGRAM", "SOCK_STREAM"},
+	"socklevel":  {"SOL_SOCKET"},
+	"sockopt": {
+		"SO_REUSEADDR", "SO_TYPE", "SO_ERROR", "SO_DONTROUTE", "SO_BROADCAST", "SO_SNDBUF", "SO_RCVBUF", "SO_KEEPALIVE",
+		"SO_OOBINLINE", "SO_LINGER", "SO_RCVLOWAT", "SO_RCVTIMEO", "SO_SNDTIMEO", "SO_ACCEPTCONN",
+	},
 	"signal": {
 		"none", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1",
 		"SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN",

@@ -93,7 +93,7 @@ var Preview1 = []format.Function{
 	fun("proc_raise", params(i32("sig", "signal"))),
 	untimed(fun("sched_yield", nil)),
 	untimed(fun("random_get", params(ptr("buf"), size("buf_len")), writes(buf("random", 0, 1)))),
-	fun("sock_accept", params(fd, i32("flags", "fdflags"), ptr("new_fd")), writes(fixed(4, roleFD, 2))),
+	fun("sock_accept", params(fd, i32("flags", "fdflags"), ptr("new_fd")), writes(note("peer", 2), fixed(4, roleFD, 2))),
 	writesOnError(fun("sock_recv", params(fd, ptr("ri_data"), size("ri_data_len"), i32("ri_flags", "riflags"), ptr("ro_datalen"), ptr("ro_flags")),
 		writes(fixed(2, "roflags", 5), scatter(1, 2, 4), fixed(4, roleCount, 4)))),
 	fun("sock_send", params(fd, ptr("si_data"), size("si_data_len"), i32("si_flags", "siflags"), ptr("so_datalen")),
@@ -155,6 +155,10 @@ func fixed(size uint32, role string, ptr int) format.Region {
 
 func array(size uint32, role string, ptr, len int) format.Region {
 	return format.Region{Kind: format.RegionArray, Role: role, Ptr: ptr, Len: len, Size: size}
+}
+
+func note(role string, ptr int) format.Region {
+	return format.Region{Kind: format.RegionNote, Role: role, Ptr: ptr}
 }
 
 func used(r format.Region, count int) format.Region {

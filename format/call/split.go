@@ -79,10 +79,19 @@ func split(regions []RegionBytes, p []int64, data []byte, memory uint64) {
 // lenInside is knownLen, but 0 for a region that is not inside the memory.
 func lenInside(r *format.Region, p []int64, memory uint64) (n uint64, known bool) {
 	n, known = knownLen(r, p)
-	if n > memory || address(r, p) > memory-n {
+	extent := extentOf(r, n)
+	if extent > memory || address(r, p) > memory-extent {
 		n = 0
 	}
 	return n, known
+}
+
+// extentOf is how many bytes at a region's address must be inside the memory.
+func extentOf(r *format.Region, n uint64) uint64 {
+	if r.Kind == format.RegionSockaddr {
+		return iovecSize
+	}
+	return n
 }
 
 // valueBytes returns the region that is stored in Value.
@@ -104,7 +113,7 @@ func valueBytes(fn *format.Function, h *format.Header, ev *format.Event, i int, 
 // knownLen returns the length of a region if it follows from the parameters.
 func knownLen(r *format.Region, p []int64) (n uint64, known bool) {
 	switch r.Kind {
-	case format.RegionFixed:
+	case format.RegionFixed, format.RegionSockaddr:
 		return uint64(r.Size), true
 	case format.RegionBytes:
 		if r.Used == 0 {
@@ -119,7 +128,7 @@ func knownLen(r *format.Region, p []int64) (n uint64, known bool) {
 // openEnded: the length of the region does not follow from the parameters.
 func openEnded(r *format.Region) bool {
 	switch r.Kind {
-	case format.RegionGather, format.RegionScatter, format.RegionArgs, format.RegionEnviron:
+	case format.RegionGather, format.RegionScatter, format.RegionArgs, format.RegionEnviron, format.RegionAddrinfo, format.RegionNote:
 		return true
 	case format.RegionBytes:
 		return r.Used != 0

@@ -22,6 +22,9 @@ func NewListener(l net.Listener, wake Signal) *Listener {
 	return ln
 }
 
+// Addr returns the address that it listens at.
+func (l *Listener) Addr() net.Addr { return l.l.Addr() }
+
 // Type returns SocketStream.
 func (l *Listener) Type() FileType { return SocketStream }
 
@@ -83,6 +86,12 @@ type Conn struct {
 func NewConn(c net.Conn, wake Signal) *Conn {
 	return &Conn{input: newInput(c, wake), c: c}
 }
+
+// LocalAddr returns the address of this end.
+func (c *Conn) LocalAddr() net.Addr { return c.c.LocalAddr() }
+
+// RemoteAddr returns the address of the other end.
+func (c *Conn) RemoteAddr() net.Addr { return c.c.RemoteAddr() }
 
 // Type returns SocketStream.
 func (c *Conn) Type() FileType { return SocketStream }

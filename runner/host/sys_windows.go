@@ -47,6 +47,20 @@ func errnoOfPlatform(sys syscall.Errno) Errno {
 		return ECONNRESET
 	case windows.WSAECONNABORTED:
 		return ECONNABORTED
+	case windows.WSAECONNREFUSED:
+		return ECONNREFUSED
+	case windows.WSAEADDRINUSE:
+		return EADDRINUSE
+	case windows.WSAEADDRNOTAVAIL:
+		return EADDRNOTAVAIL
+	case windows.WSAETIMEDOUT:
+		return ETIMEDOUT
+	case windows.WSAEHOSTUNREACH:
+		return EHOSTUNREACH
+	case windows.WSAENETUNREACH:
+		return ENETUNREACH
+	case windows.WSAEMSGSIZE:
+		return EMSGSIZE
 	}
 	return EIO
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,9 +16,10 @@ func long(t testing.TB, inputs int, o Options) *Trace {
 	t.Helper()
 	r := NewRecorder(&board{}, Size{80, 24}, 7, o)
 	must(t, r.Init())
-	names := []string{"a", "ArrowRight", "b", "ArrowDown", "é"}
+	random := rand.New(rand.NewPCG(1, 2))
 	for i := range inputs {
-		must(t, r.Push(time.Duration(i)*time.Millisecond, Key{Name: names[i%len(names)]}))
+		name := []string{"ArrowRight", "ArrowDown", string(rune('a' + random.IntN(16)))}[random.IntN(3)]
+		must(t, r.Push(time.Duration(i)*time.Millisecond, Key{Name: name}))
 		_, err := r.Step()
 		must(t, err)
 	}

@@ -43,7 +43,10 @@ func changes(t *Trace) []change {
 			add(what+", event", frame, true, 8*len(r.Event.String()), func(t *Trace, bit int) {
 				text := []byte(t.Records[i].Event.String())
 				text[bit/8] ^= 1 << (bit % 8)
-				t.Records[i].Event = asItIs(text)
+				var err error
+				if t.Records[i].Event, err = ParseEvent(string(text)); err != nil {
+					t.Records[i].Event = asItIs(text)
+				}
 			})
 		case format.KindResize:
 			add(what+", columns", frame, true, 4, func(t *Trace, bit int) { t.Records[i].Size.Columns ^= 1 << bit })
@@ -60,7 +63,7 @@ func changes(t *Trace) []change {
 	return list
 }
 
-// asItIs is an event with any text.
+// asItIs is an event with a text that means none.
 type asItIs string
 
 func (e asItIs) String() string { return string(e) }

@@ -1,9 +1,12 @@
 package session
 
+import "fmt"
+
 // Cell is what one cell of a screen shows.
 type Cell struct {
 	// Text is one grapheme. It is empty in the cells that a wide grapheme to
-	// the left continues in; an empty cell of the screen has a blank, " ".
+	// the left continues in; an empty cell of the screen has a blank, " ". It has
+	// at most MaxText bytes.
 	Text  string
 	Style Style
 }
@@ -18,7 +21,25 @@ type Style struct {
 	UnderlineColor Color
 	Attributes     Attributes
 	Underline      Underline
-	Link           string // address of the hyperlink that the cell is part of
+	Link           string // address of the hyperlink that the cell is part of, at most MaxLink bytes
+}
+
+// check reports what no frame may have.
+func (s *Style) check() error {
+	for _, c := range [...]Color{s.Foreground, s.Background, s.UnderlineColor} {
+		if kind := c &^ (1<<24 - 1); c != 0 && kind != colorRGB && (kind != colorIndexed || c&^kind > 255) {
+			return fmt.Errorf("color %#x, which neither Indexed nor RGB makes", uint32(c))
+		}
+	}
+	switch {
+	case s.Attributes > allAttributes:
+		return fmt.Errorf("attributes %#x, want at most %#x", uint16(s.Attributes), uint16(allAttributes))
+	case s.Underline >= numUnderlines:
+		return fmt.Errorf("underline %d, want at most %d", s.Underline, numUnderlines-1)
+	case len(s.Link) > MaxLink:
+		return fmt.Errorf("link of %d bytes, want at most %d", len(s.Link), MaxLink)
+	}
+	return nil
 }
 
 // Color is a colour: the zero value is the default one of the place it is used

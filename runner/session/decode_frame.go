@@ -138,7 +138,7 @@ func (d *frameDecoder) runs(cells []Cell) int {
 		if head&1 != 0 {
 			count = d.bounded("run of", len(cells))
 		}
-		text := d.bounded("text of", 2*len(d.data)+1)
+		text := d.bounded("twice the text of", 2*MaxText+1)
 		c := Cell{Text: d.text(text >> 1)}
 		if text&1 != 0 {
 			style = d.style()
@@ -174,7 +174,7 @@ func (d *frameDecoder) style() Style {
 		s.Underline = Underline(d.byte())
 	}
 	if has&hasLink != 0 {
-		s.Link = d.text(d.bounded("link of", len(d.data)))
+		s.Link = d.text(d.bounded("link of", MaxLink))
 	}
 	if has >= hasLink<<1 || s.Underline >= numUnderlines {
 		d.fail("style of unknown parts")

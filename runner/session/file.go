@@ -240,6 +240,7 @@ type loader struct {
 const (
 	chunkRecords = 1 << 12
 	recordBytes  = 128     // that a Record takes, about
+	maxRow       = 1 << 28 // bytes of a row that is in parts
 	maxBytes     = 4 << 30 // that are loaded of one session: a container of some KiB may hold more
 )
 
@@ -299,14 +300,17 @@ func (l *loader) Attach(a *format.Attachment, r *io.SectionReader) error {
 }
 
 func (l *loader) Event(e *format.Event) error {
+	if l.bytes += recordBytes + int64(len(e.Input)+len(e.Output)); l.bytes > maxBytes && !l.checkOnly {
+		return fmt.Errorf("records of more than %d bytes, which is more than is loaded", int64(maxBytes))
+	}
 	if e.Kind == format.KindPart {
+		if len(l.parts[0])+len(l.parts[1]) > maxRow {
+			return l.check.faultf(BadRecord, "a row of more than %d bytes", maxRow)
+		}
 		l.parts[0], l.parts[1] = append(l.parts[0], e.Input...), append(l.parts[1], e.Output...)
 		return nil
 	}
 	l.join(e)
-	if l.bytes += recordBytes + int64(len(e.Input)+len(e.Output)); l.bytes > maxBytes && !l.checkOnly {
-		return fmt.Errorf("records of more than %d bytes, which is more than is loaded", int64(maxBytes))
-	}
 	r := l.place()
 	if err := l.record(e, r); err != nil {
 		return err

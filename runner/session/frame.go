@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -104,6 +105,28 @@ func (f *Frame) Equal(g *Frame) bool {
 	return f.size == g.size && f.cursor == g.cursor && slices.Equal(f.cells, g.cells)
 }
 
+// check reports what no frame may have: it could not be kept.
+func (f *Frame) check() error {
+	if c := f.cursor; c.Shape >= numCursorShapes || c.Column != int(int32(c.Column)) || c.Row != int(int32(c.Row)) {
+		return fmt.Errorf("cursor of the shape %d at column %d, row %d", c.Shape, c.Column, c.Row)
+	}
+	var style Style
+	for i := range f.cells {
+		c := &f.cells[i]
+		var err error
+		if len(c.Text) > MaxText {
+			err = fmt.Errorf("text of %d bytes, want at most %d", len(c.Text), MaxText)
+		} else if c.Style != style {
+			style = c.Style
+			err = style.check()
+		}
+		if err != nil {
+			return fmt.Errorf("cell at column %d, row %d: %w", i%f.size.Columns, i/f.size.Columns, err)
+		}
+	}
+	return nil
+}
+
 // The forms of a frame's bytes.
 const (
 	formCells   = 0 // all cells
@@ -170,24 +193,26 @@ func (f *Frame) appendRuns(dst []byte, prev []Cell) []byte {
 // appendRun appends a run: the cells that are passed over before it, its
 // length and its cell.
 func appendRun(dst []byte, skip, count int, c *Cell, style *Style) []byte {
-	head := uint64(skip) << 1
-	if count > 1 {
-		head |= 1
+	if count == 1 {
+		dst = appendUint(dst, skip<<1)
+	} else {
+		dst = appendUint(appendUint(dst, skip<<1|1), count)
 	}
-	dst = binary.AppendUvarint(dst, head)
-	if count > 1 {
-		dst = binary.AppendUvarint(dst, uint64(count))
+	if c.Style == *style {
+		return append(appendUint(dst, len(c.Text)<<1), c.Text...)
 	}
-	text := uint64(len(c.Text)) << 1
-	if c.Style != *style {
-		text |= 1
+	*style = c.Style
+	dst = append(appendUint(dst, len(c.Text)<<1|1), c.Text...)
+	return appendStyle(dst, style)
+}
+
+// appendUint is binary.AppendUvarint, quicker for the small numbers that most
+// are.
+func appendUint(dst []byte, n int) []byte {
+	if n < 1<<7 {
+		return append(dst, byte(n))
 	}
-	dst = append(binary.AppendUvarint(dst, text), c.Text...)
-	if c.Style != *style {
-		dst = appendStyle(dst, &c.Style)
-		*style = c.Style
-	}
-	return dst
+	return binary.AppendUvarint(dst, uint64(n))
 }
 
 // What a style has, beyond what is the default.

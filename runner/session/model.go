@@ -41,7 +41,9 @@ type Size struct{ Columns, Rows int }
 // Bounds of a screen.
 const (
 	MaxSide  = 4096    // columns or rows
-	MaxCells = 1 << 20 // columns times rows
+	MaxCells = 1 << 18 // columns times rows
+	MaxText  = 255     // bytes of a cell's text
+	MaxLink  = 1024    // bytes of a style's link
 )
 
 func (s Size) String() string { return fmt.Sprintf("%dx%d", s.Columns, s.Rows) }

@@ -22,6 +22,12 @@ type Options struct {
 	Stopwatch func() time.Duration
 }
 
+// Errors of a Recorder that is used out of order.
+var (
+	errNotBegun = errors.New("session has not begun: Init begins it")
+	errFinished = errors.New("session is finished")
+)
+
 // ErrExited is returned for what is given to a program that has ended.
 var ErrExited = errors.New("the program has ended")
 
@@ -35,7 +41,7 @@ type Recorder struct {
 	now     time.Duration // of the last thing put down
 	next    int           // record that Step gives first
 	started bool
-	err     error // what the model returned, but for ExitError
+	err     error // what the model returned, but for ExitError; errFinished
 }
 
 // NewRecorder prepares a session of a fresh model.
@@ -112,7 +118,7 @@ func (r *Recorder) Advance(to, step time.Duration) error {
 func (r *Recorder) put(rec Record) error {
 	switch {
 	case !r.started:
-		return errors.New("session has not begun")
+		return errNotBegun
 	case r.err != nil:
 		return r.err
 	case r.run.exit != nil:
@@ -131,7 +137,7 @@ func (r *Recorder) put(rec Record) error {
 func (r *Recorder) Step() (*Frame, error) {
 	switch {
 	case !r.started:
-		return nil, errors.New("session has not begun")
+		return nil, errNotBegun
 	case r.err != nil:
 		return nil, r.err
 	case r.run.ended:
@@ -177,9 +183,13 @@ func (r *Recorder) step(rec *Record) (*Frame, error) {
 // last step is dropped. After an error of the model the trace has what came
 // before it.
 func (r *Recorder) Finish() (*Trace, error) {
-	if !r.started {
-		return nil, errors.New("session has not begun")
+	switch {
+	case !r.started:
+		return nil, errNotBegun
+	case r.err == errFinished:
+		return nil, errFinished
 	}
+	r.err = errFinished
 	t := r.trace
 	t.Records = t.Records[:r.next]
 	end := Record{Kind: format.KindEnd, Index: r.run.chain.frames, Exit: r.run.exit}

@@ -1,8 +1,13 @@
 package session
 
 import (
+	"context"
+	"errors"
+	"math"
 	"testing"
 	"time"
+
+	"github.com/tracetool/tracetool/format"
 )
 
 // record records the board with some of everything.
@@ -51,5 +56,96 @@ func TestRecordingIsTheSameEveryTime(t *testing.T) {
 		if a.Records[i].Chain != b.Records[i].Chain || a.Records[i].Checksum != b.Records[i].Checksum {
 			t.Fatalf("record %d: %+v, then %+v", i, a.Records[i], b.Records[i])
 		}
+	}
+}
+
+func TestRecorderOutOfOrder(t *testing.T) {
+	r := NewRecorder(&board{}, Size{4, 2}, 0, Options{})
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	refused("event before the start", r.Push(0, Focus{}))
+	_, err := r.Step()
+	refused("step before the start", err)
+	_, err = r.Finish()
+	refused("finish before the start", err)
+	must(t, r.Init())
+	refused("second start", r.Init())
+	must(t, r.Push(time.Second, Key{Name: "a"}))
+	refused("time that falls", r.Push(time.Second-1, Focus{}))
+	refused("clock that falls", r.Advance(0, 0))
+	refused("too many ticks", r.Advance(math.MaxInt64, 1))
+	refused("negative step", r.Advance(2*time.Second, -1))
+	refused("no screen", r.Resize(time.Second, Size{0, 2}))
+	for _, ev := range []Event{nil, Key{}, Key{Name: "a b"}, Key{Name: "ctrl+x"}, Mouse{Button: numButtons}, Mouse{Column: 1 << 40}} {
+		refused("an event that has no text", r.Push(time.Second, ev))
+	}
+	_, err = r.Step()
+	must(t, err)
+	trace, err := r.Finish()
+	must(t, err)
+	must(t, trace.Validate())
+	_, err = r.Finish()
+	refused("second finish", err)
+	refused("event after the end", r.Push(time.Second, Focus{}))
+	_, err = r.Step()
+	refused("step after the end", err)
+	if len(trace.Records) != 3 {
+		t.Errorf("%d records", len(trace.Records))
+	}
+}
+
+func TestAdvanceTicks(t *testing.T) {
+	r := NewRecorder(&board{}, Size{4, 2}, 0, Options{})
+	must(t, r.Init())
+	must(t, r.Advance(25*time.Millisecond, 10*time.Millisecond))
+	must(t, r.Advance(30*time.Millisecond, 0))
+	_, err := r.Step()
+	must(t, err)
+	trace, err := r.Finish()
+	must(t, err)
+	var ticks []time.Duration
+	for _, rec := range trace.Records {
+		if rec.Kind == format.KindTick {
+			ticks = append(ticks, rec.Time/time.Millisecond)
+		}
+	}
+	if len(ticks) != 4 || ticks[0] != 10 || ticks[1] != 20 || ticks[2] != 25 || ticks[3] != 30 {
+		t.Errorf("ticks at %v", ticks)
+	}
+}
+
+// TestFailureOfTheModel: what came before it is a trace.
+func TestFailureOfTheModel(t *testing.T) {
+	trap := errors.New("trap")
+	r := NewRecorder(&early{n: 2, err: trap}, Size{8, 2}, 0, Options{Cells: true})
+	must(t, r.Init())
+	must(t, r.Push(0, Focus{}))
+	_, err := r.Step()
+	must(t, err)
+	must(t, r.Push(1, Focus{}))
+	if _, err := r.Step(); !errors.Is(err, trap) {
+		t.Fatal(err)
+	}
+	if err := r.Push(2, Focus{}); !errors.Is(err, trap) {
+		t.Fatal(err)
+	}
+	trace, err := r.Finish()
+	must(t, err)
+	must(t, trace.Validate())
+	if trace.Frames() != 1 {
+		t.Errorf("%d frames", trace.Frames())
+	}
+}
+
+func TestRerecordIsTheSame(t *testing.T) {
+	trace := record(t, 60, Options{Cells: true, Profile: "xterm"})
+	again, err := Rerecord(context.Background(), &board{}, trace)
+	must(t, err)
+	if a, b := trace.Records[len(trace.Records)-1].Chain, again.Records[len(again.Records)-1].Chain; a != b {
+		t.Errorf("chain %016x, want %016x", b, a)
 	}
 }

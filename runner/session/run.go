@@ -16,6 +16,8 @@ type run struct {
 	frames [2]*Frame // the one shown, and the one before, in turns
 	exit   *ExitError
 	ended  bool // the last frame of a program that exited is drawn
+
+	canonical []byte // bytes of the last frame, kept for their room
 }
 
 func (r *run) start(h *Header) error {
@@ -65,8 +67,12 @@ func (r *run) draw(rec *Record) (*Frame, error) {
 	if err := r.returned(r.model.Draw(frame)); err != nil {
 		return nil, err
 	}
+	if err := frame.check(); err != nil {
+		return nil, err
+	}
 	r.frames[0], r.frames[1] = frame, r.frames[0]
-	rec.Index, rec.Checksum = r.chain.frames, frame.Checksum()
+	r.canonical = frame.AppendCanonical(r.canonical[:0])
+	rec.Index, rec.Checksum = r.chain.frames, fold(fnvOffset, r.canonical)
 	r.chain.drawn(rec)
 	rec.Chain = r.chain.sum
 	r.ended = r.exit != nil

@@ -1,6 +1,8 @@
 package wasi
 
 import (
+	"context"
+
 	"github.com/tracetool/tracetool/runner/host"
 )
 
@@ -79,13 +81,33 @@ type entry struct {
 	io       host.IO // nil: carries no bytes
 	file     *host.File
 	dir      *host.Dir
-	conn     *host.Conn
+	conn     conn
 	listener *host.Listener
+	tcp      *host.TCP // opened by the guest: becomes a conn or listener
+	udp      *host.UDP
 
 	base, inheriting rights
 	flags            fdflags
 	preopen          bool
 	guest            string // name of a preopened directory
+}
+
+// conn is a connected socket: *host.Conn, or *host.UDP.
+type conn interface {
+	Recv(ctx context.Context, p []byte, peek, all bool) (int, error)
+	Write(ctx context.Context, p []byte) (int, error)
+	Shutdown(read, write bool) error
+}
+
+// settle takes note of what a socket of the guest's own has become.
+func (e *entry) settle() {
+	if e.tcp == nil {
+		return
+	}
+	if c := e.tcp.Conn(); c != nil {
+		e.conn = c
+	}
+	e.listener = e.tcp.Listener()
 }
 
 // newEntry makes an entry with those of the rights that suit d.
@@ -104,6 +126,10 @@ func newEntry(d host.Descriptor, base, inheriting rights) *entry {
 		e.io, e.conn, suits = d, d, connRights
 	case *host.Listener:
 		e.listener, suits = d, listenerRights
+	case *host.TCP:
+		e.io, e.tcp, suits = d, d, connRights|listenerRights
+	case *host.UDP:
+		e.io, e.udp, e.conn, suits = d, d, d, connRights
 	case *host.Stream:
 		e.io = d
 		if d.Type() == host.CharDevice && !d.Terminal() {

@@ -120,6 +120,7 @@ func (s *System) readInto(mod api.Module, iovs, n, nread uint64, mayWait bool, r
 	if err != nil {
 		return err
 	}
+	bufs, total = s.cut(bufs, total)
 	got, err := s.scatter(bufs, total, mayWait, read)
 	if err != nil {
 		return err
@@ -162,6 +163,7 @@ func (s *System) writeFrom(mod api.Module, iovs, n, nwritten uint64, write func(
 	if err != nil {
 		return err
 	}
+	bufs, total = s.cut(bufs, total)
 	put, err := s.gather(bufs, total, write)
 	if err != nil {
 		return err

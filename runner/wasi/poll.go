@@ -160,9 +160,11 @@ func (p *poll) ready() bool {
 
 func (s *System) ready(sub subscription) (n uint64, hangup, ok bool, err error) {
 	e, err := s.get(uint64(sub.fd), rightPollFdReadwrite)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, false, false, err
+	}
+	e.settle()
+	switch {
 	case e.listener != nil && sub.kind == eventRead:
 		return 1, false, e.listener.Readable(), nil
 	case e.io == nil:

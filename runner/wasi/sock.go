@@ -31,15 +31,29 @@ func (s *System) sockAccept(ctx context.Context, mod api.Module, p []uint64) err
 		return err
 	}
 	le.PutUint32(result, fd)
+	s.peer = conn.RemoteAddr().String()
 	return nil
 }
 
-func (s *System) getListener(fd uint64) (*entry, error) {
+// Peer returns the address of the other end of the connection that was accepted
+// last, empty if there was none: preview1 does not tell it to the guest.
+func (s *System) Peer() string { return s.peer }
+
+// getSocket returns a descriptor, as what it is by now if it is a socket.
+func (s *System) getSocket(fd uint64) (*entry, error) {
 	e, err := s.get(fd, 0)
+	if err == nil {
+		e.settle()
+	}
+	return e, err
+}
+
+func (s *System) getListener(fd uint64) (*entry, error) {
+	e, err := s.getSocket(fd)
 	switch {
 	case err != nil:
 		return nil, err
-	case e.conn != nil:
+	case e.conn != nil || e.tcp != nil && e.listener == nil:
 		return nil, host.EINVAL
 	case e.listener == nil:
 		return nil, host.ENOTSOCK
@@ -50,11 +64,11 @@ func (s *System) getListener(fd uint64) (*entry, error) {
 }
 
 func (s *System) getConn(fd uint64, need rights) (*entry, error) {
-	e, err := s.get(fd, 0)
+	e, err := s.getSocket(fd)
 	switch {
 	case err != nil:
 		return nil, err
-	case e.listener != nil:
+	case e.listener != nil || e.tcp != nil && e.conn == nil:
 		return nil, host.ENOTCONN
 	case e.conn == nil:
 		return nil, host.ENOTSOCK

@@ -69,6 +69,19 @@ var Functions = []Function{
 	row("sock_recv", "iiiiii", (*System).sockRecv),
 	row("sock_send", "iiiii", (*System).sockSend),
 	row("sock_shutdown", "ii", (*System).sockShutdown),
+
+	// The extension by sockets.
+	row("sock_open", "iii", (*System).sockOpen),
+	row("sock_bind", "iii", (*System).sockBind),
+	row("sock_listen", "ii", (*System).sockListen),
+	row("sock_connect", "iii", (*System).sockConnect),
+	row("sock_getsockopt", "iiiii", (*System).sockGetsockopt),
+	row("sock_setsockopt", "iiiii", (*System).sockSetsockopt),
+	row("sock_getlocaladdr", "iii", (*System).sockGetlocaladdr),
+	row("sock_getpeeraddr", "iii", (*System).sockGetpeeraddr),
+	row("sock_getaddrinfo", "iiiiiiii", (*System).sockGetaddrinfo),
+	row("sock_recv_from", "iiiiiiii", (*System).sockRecvFrom),
+	row("sock_send_to", "iiiiiii", (*System).sockSendTo),
 }
 
 // row makes a row of a signature with i for i32 and I for i64. All but
@@ -93,7 +106,7 @@ func row(name, signature string, b body) Function {
 func (s *System) Function(name string) (api.GoModuleFunc, bool) {
 	for _, f := range Functions {
 		if f.Name == name {
-			return (&bound{s, f.body}).Call, true
+			return (&bound{s, s.chaotic(f)}).Call, true
 		}
 	}
 	return nil, false

@@ -1,5 +1,6 @@
 // Package wasi is a host for WASI preview1: the 46 functions of the module
-// wasi_snapshot_preview1, on the descriptors of package host.
+// wasi_snapshot_preview1, on the descriptors of package host, and the 11 by
+// which programs built for them open sockets themselves.
 //
 // [New] makes a [System] for one guest, [System.Instantiate] exports its
 // functions to a wazero runtime, and [System.Function] gives a single one to
@@ -67,6 +68,12 @@ type Config struct {
 	// Listeners are preopened after the directories, non-blocking until the
 	// guest says otherwise. They stay open when the System is closed.
 	Listeners []net.Listener
+	// Conns are connections preopened after the listeners. They are closed
+	// with the System.
+	Conns []net.Conn
+	// AllowNet is what the sockets that the guest opens by itself may use;
+	// nil: nothing.
+	AllowNet *host.AllowNet
 	// Stdin, Stdout and Stderr may be files of the host, which the guest sees
 	// as what they are: terminal, pipe, regular file. Closing the descriptor
 	// leaves them open. A goroutine may remain blocked in reading Stdin after
@@ -84,6 +91,8 @@ type Config struct {
 	// Random is read for random_get. nil is a ChaCha8 generator with a seed
 	// from crypto/rand: as unpredictable, and no system call for each read.
 	Random io.Reader
+	// Chaos makes calls fail that would not.
+	Chaos Chaos
 }
 
 // System is the operating system of one guest.
@@ -91,10 +100,15 @@ type System struct {
 	args, env [][]byte // each ends in a zero byte
 	fds       host.Table[*entry]
 	wake      host.Signal
+	allow     *host.AllowNet
 	clock     Clock
 	random    io.Reader
 	wait      func(ctx context.Context, timeout time.Duration, ready func() bool) error // nil: host.Wait
+	chaos     Chaos
+	drift     *driftingClock // the clock, if there is chaos
+	short     uint64         // not 0: says how short the transfer under way is to be
 
+	peer    string   // see Peer
 	bufs    [][]byte // of the call under way, in guest memory
 	scratch []byte
 }
@@ -103,6 +117,7 @@ type System struct {
 func New(cfg Config) (*System, error) {
 	s := &System{
 		wake:    host.NewSignal(),
+		allow:   cfg.AllowNet,
 		clock:   cfg.Clock,
 		random:  cfg.Random,
 		wait:    cfg.Wait,
@@ -115,6 +130,9 @@ func New(cfg Config) (*System, error) {
 	if s.random == nil {
 		s.random = newRandom()
 	}
+	if err := s.setChaos(cfg.Chaos); err != nil {
+		return nil, err
+	}
 	if err := s.setStrings(cfg); err != nil {
 		return nil, err
 	}
@@ -123,6 +141,14 @@ func New(cfg Config) (*System, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *System) setChaos(c Chaos) error {
+	if s.chaos = c; c.Ratio > 0 {
+		s.drift = &driftingClock{Clock: s.clock}
+		s.clock = s.drift
+	}
+	return c.check()
 }
 
 func newRandom() io.Reader {
@@ -169,6 +195,9 @@ func (s *System) open(cfg Config) error {
 		e.setFlags(flagNonblock)
 		s.insert(e)
 	}
+	for _, c := range cfg.Conns {
+		s.insert(newEntry(host.NewConn(c, s.wake), allRights, allRights))
+	}
 	return nil
 }
 
@@ -198,7 +227,7 @@ func (s *System) Close() error {
 func (s *System) Instantiate(ctx context.Context, rt wazero.Runtime) error {
 	b := rt.NewHostModuleBuilder(ModuleName)
 	for _, f := range Functions {
-		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, f.body}, f.Params, f.Results).Export(f.Name)
+		b.NewFunctionBuilder().WithGoModuleFunction(&bound{s, s.chaotic(f)}, f.Params, f.Results).Export(f.Name)
 	}
 	_, err := b.Instantiate(ctx)
 	return err

@@ -19,6 +19,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
 
+	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/runner/host"
 	"github.com/tracetool/tracetool/runner/wasi"
 )
@@ -36,7 +37,8 @@ func newDirGuest(t *testing.T) (g *guest, dir string) {
 	return newGuest(t, wasi.Config{Dirs: []wasi.Dir{{Host: dir, Guest: "/data"}}}), dir
 }
 
-// TestFunctionsMatchStock compares names and signatures with wazero's own.
+// TestFunctionsMatchStock compares names and signatures with wazero's own, and
+// those of the extension by sockets with the table of calls.
 func TestFunctionsMatchStock(t *testing.T) {
 	ctx := context.Background()
 	rt := wazero.NewRuntime(ctx)
@@ -46,11 +48,17 @@ func TestFunctionsMatchStock(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := stock.ExportedFunctions()
-	if len(wasi.Functions) != 46 || len(want) != 46 {
-		t.Fatalf("%d functions, stock has %d, want 46", len(wasi.Functions), len(want))
+	if len(wasi.Functions) != 46+len(call.Sockets) || len(want) != 46 {
+		t.Fatalf("%d functions, stock has %d, want 46 and %d of the extension", len(wasi.Functions), len(want), len(call.Sockets))
 	}
 	for _, f := range wasi.Functions {
 		def := want[f.Name]
+		if fn, known := call.Lookup(wasi.ModuleName, f.Name); def == nil && known {
+			if len(fn.Params) != len(f.Params) || len(fn.Result) != len(f.Results) {
+				t.Errorf("%s: %v -> %v, the table of calls has %d -> %d", f.Name, f.Params, f.Results, len(fn.Params), len(fn.Result))
+			}
+			continue
+		}
 		if def == nil {
 			t.Errorf("%s: stock has no such function", f.Name)
 			continue

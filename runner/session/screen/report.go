@@ -3,6 +3,8 @@ package screen
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tracetool/tracetool/runner/session"
 )
 
 // maxReplies bounds what a program may leave unread, in bytes. Answers beyond it
@@ -84,7 +86,9 @@ func (t *Terminal) osc() {
 	case "0", "2":
 		t.title = text
 	case "8":
-		_, t.cursor.style.Link, _ = strings.Cut(text, ";")
+		if _, t.cursor.style.Link, _ = strings.Cut(text, ";"); len(t.cursor.style.Link) > session.MaxLink {
+			t.cursor.style.Link = ""
+		}
 	case "10", "11", "12":
 		if text == "?" {
 			t.reply("\x1b]%s;rgb:%s\x1b\\", number, defaultColors[number])

@@ -99,7 +99,22 @@ func (n node) parse(io *IO, globals *pflag.FlagSet, argv []string) (Body, []stri
 	if at := fs.ArgsLenAtDash(); at >= 0 && n.cmd().GuestArgs {
 		operands, io.Guest = operands[:at], operands[at:]
 	}
-	return body, operands, n.checkArgs(operands)
+	err := n.checkArgs(operands)
+	if name := optionalValue(fs); err != nil && name != "" {
+		err = WithHint(err, fmt.Sprintf("--%s takes a value only after an equals sign: --%s=VALUE", name, name))
+	}
+	return body, operands, err
+}
+
+// optionalValue returns the first flag given whose value may be left out: what
+// follows it is an operand. It is empty if there is none.
+func optionalValue(fs *pflag.FlagSet) (name string) {
+	fs.Visit(func(f *pflag.Flag) {
+		if name == "" && f.NoOptDefVal != "" && valueName(f) != "" {
+			name = f.Name
+		}
+	})
+	return name
 }
 
 // rejectTestFlag finds the flags of go test, which pflag drops without a word

@@ -252,6 +252,7 @@ func TestMistakes(t *testing.T) {
 		{"module lss a", 2, "tracetool module: unknown command \"lss\"\nhint: did you mean ls?\n"},
 		{"record", 125, "tracetool record: missing APP.wasm\n" + recordUsage},
 		{"record a.wasm b", 125, "tracetool record: unexpected argument \"b\"\n" + guestHint + "b\n" + recordUsage},
+		{"record --debug a.wasm b", 125, "tracetool record: unexpected argument \"b\"\nhint: --debug takes a value only after an equals sign: --debug=VALUE\n" + recordUsage},
 		{"record a.wasm --loud", 125, "tracetool record: unknown flag --loud\n" + guestHint + "--loud\n" + recordUsage},
 		{"record a.wasm -x", 125, "tracetool record: unknown flag -x\n" + guestHint + "-x\n" + recordUsage},
 		{"record a.wasm -test.v", 125, "tracetool record: unknown flag -test.v\nhint: arguments of the guest follow --: "},
