@@ -97,8 +97,18 @@ func TestBuildsThatEnd(t *testing.T) {
 
 func TestMinimize(t *testing.T) {
 	trace := record(t, 200, Options{Cells: true})
-	small, err := Minimize(context.Background(), trace, MinimizeOptions{Reference: whole, Candidate: needsBoth})
+	left := len(trace.inputs())
+	progress := func(inputs, runs int) {
+		if inputs >= left || runs < 2 {
+			t.Errorf("%d inputs after %d runs, %d before", inputs, runs, left)
+		}
+		left = inputs
+	}
+	small, err := Minimize(context.Background(), trace, MinimizeOptions{Reference: whole, Candidate: needsBoth, Progress: progress})
 	must(t, err)
+	if left != len(small.inputs()) {
+		t.Errorf("%d inputs by the last report, %d in the trace", left, len(small.inputs()))
+	}
 	must(t, small.Validate())
 	var given []string
 	for _, i := range small.inputs() {
