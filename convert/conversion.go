@@ -19,6 +19,7 @@ type conversion struct {
 	sink   sink
 	report Report
 	total  int64 // rows of a trace
+	events bool  // nothing but traces of events is taken
 }
 
 // run reads the input in its form and passes it on.
@@ -95,6 +96,9 @@ func (c *conversion) fromText(form Form, r io.Reader) error {
 }
 
 func (c *conversion) fromForeign(r *io.SectionReader) error {
+	if c.events {
+		return errForeign
+	}
 	f := &foreignSource{path: c.in.Path, limit: c.opts.MaxRecord, partial: c.opts.Partial, sink: c}
 	f.open = func(pass int) (io.Reader, error) {
 		_, err := r.Seek(0, io.SeekStart)

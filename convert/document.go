@@ -13,7 +13,7 @@ func (t *textSource) readDocument() error {
 	err := t.document()
 	var line *LineError
 	if errors.As(err, &line) && line.Err == format.ErrTruncated && t.partial && t.table != nil && !t.ended {
-		return t.cut(line.Detail)
+		return t.cut(line.Err, line.Detail)
 	}
 	return err
 }

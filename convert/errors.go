@@ -1,9 +1,21 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tracetool/tracetool/format"
+)
+
+// What can be wrong with the records of a trace in text, beside the kinds of
+// package format: LineError.Err.
+var (
+	ErrHeader = errors.New("no header before the records, or a second one")
+	ErrAfter  = errors.New("a record after the summary")
+	// ErrSummary matches format.ErrTruncated too.
+	ErrSummary = fmt.Errorf("no summary: %w", format.ErrTruncated)
+	ErrCounts  = errors.New("the summary counts other records than there are")
+	ErrHex     = errors.New("not the hex digits of a hash")
 )
 
 // LineError says where a text input is wrong and how. It matches
@@ -13,7 +25,7 @@ type LineError struct {
 	Line   int64  // from 1
 	Offset int64  // bytes from the start of the input to the record concerned
 	Detail string // what is wrong, with what was found and what was expected
-	Err    error  // format.ErrTruncated, ErrLimit, ErrVersion, ErrNotTrace or nil
+	Err    error  // format.ErrTruncated, ErrLimit, ErrVersion, ErrNotTrace, one of the above or nil
 }
 
 func (e *LineError) Error() string {

@@ -315,6 +315,7 @@ func (p *eventParser) hash() uint64 {
 	h, err := strconv.ParseUint(string(t), 16, 64)
 	if p.err == nil && (err != nil || len(t) != 16) {
 		p.fail("found %q, want 16 hex digits", clip(t))
+		p.err = &kindError{ErrHex, p.err.Error()}
 	}
 	return h
 }

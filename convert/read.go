@@ -46,14 +46,14 @@ func (t *textSource) readJSONL() error {
 			continue
 		}
 		if !whole && !complete(line) {
-			return t.cut(fmt.Sprintf("line %d is incomplete", at.line))
+			return t.cut(format.ErrTruncated, fmt.Sprintf("line %d is incomplete", at.line))
 		}
 		if err := t.line(line); err != nil {
 			return at.wrap(err)
 		}
 	}
 	if !t.ended {
-		return t.cut("no summary at the end")
+		return t.cut(ErrSummary, "no summary at the end")
 	}
 	return t.finish()
 }
@@ -72,9 +72,9 @@ func complete(line []byte) bool {
 }
 
 // cut ends an input that stops too early.
-func (t *textSource) cut(how string) error {
+func (t *textSource) cut(kind error, how string) error {
 	if !t.partial || t.table == nil {
-		return t.split.errorf(format.ErrTruncated, "file ends too early: %s", how)
+		return t.split.errorf(kind, "file ends too early: %s", how)
 	}
 	t.lost = how
 	if t.current != nil {
@@ -93,9 +93,9 @@ func (t *textSource) line(line []byte) error {
 	case err != nil:
 		return fault(err)
 	case t.ended:
-		return faultf("a record after the summary")
+		return faultOf(ErrAfter, "a record after the summary")
 	case (kind == "header") != (t.table == nil):
-		return faultf("the header must be the first record, and only that")
+		return faultOf(ErrHeader, "the header must be the first record, and only that")
 	case kind == "":
 		return t.row(line)
 	case kind == "header":
@@ -368,7 +368,7 @@ func (t *textSource) closeWith(s *summaryRecord) error {
 	what := fmt.Sprintf("%d events and %d attachments, the summary says %d and %d",
 		t.count, t.attachments, s.Counts.Events, s.Counts.Attachments)
 	if !t.partial {
-		return faultf("%s", what)
+		return faultOf(ErrCounts, "%s", what)
 	}
 	t.lost, t.told = what, nil
 	return nil

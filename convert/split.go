@@ -49,13 +49,32 @@ func fault(err error) error {
 
 func faultf(format string, args ...any) error { return fault(fmt.Errorf(format, args...)) }
 
+// faultOf is faultf for a fault of one of the faultKinds.
+func faultOf(kind error, format string, args ...any) error {
+	return fault(&kindError{kind, fmt.Sprintf(format, args...)})
+}
+
+// kindError is of a kind that its text does not repeat.
+type kindError struct {
+	kind error
+	text string
+}
+
+func (e *kindError) Error() string { return e.text }
+func (e *kindError) Unwrap() error { return e.kind }
+
+// faultKinds are the values of LineError.Err.
+var faultKinds = []error{
+	format.ErrVersion, format.ErrLimit, format.ErrTruncated, format.ErrNotTrace, ErrHeader, ErrAfter, ErrCounts, ErrHex,
+}
+
 // wrap makes a fault a LineError at the position. Other errors stay.
 func (p position) wrap(err error) error {
 	fault, ok := err.(*faultError)
 	if !ok {
 		return err
 	}
-	for _, kind := range []error{format.ErrVersion, format.ErrLimit, format.ErrTruncated, format.ErrNotTrace} {
+	for _, kind := range faultKinds {
 		if errors.Is(fault, kind) {
 			return p.errorf(kind, "%s", fault)
 		}

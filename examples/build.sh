@@ -41,7 +41,20 @@ build_plugin() {
 	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o plugin/plugin.wasm plugin/guest/guest.c
 }
 
-[ $# -gt 0 ] || set -- hello go-files rust-report http-server http-client http-fetch c-trap reactor plugin
+build_frames() {
+	$cc -Oz -Wl,--strip-debug -nostdlib -ffreestanding -Wl,--no-entry -o frames/frames.wasm frames/frames.c
+}
+
+# Twice: as it should be, and with a mistake in what it draws, for gates to find.
+build_editor() {
+	for build in editor mistake; do
+		rustc --edition 2021 --target wasm32-wasip1 --remap-path-prefix "$PWD=." --cfg "$build" --check-cfg 'cfg(editor, mistake)' \
+			-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
+			-o "editor/$build.wasm" editor/editor.rs
+	done
+}
+
+[ $# -gt 0 ] || set -- hello go-files rust-report http-server http-client http-fetch c-trap reactor plugin editor frames
 for name; do
 	"build_$(echo "$name" | tr - _)"
 	chmod 644 "$name"/*.wasm

@@ -109,6 +109,10 @@ func stateOf(f *reader.File) State {
 		return Recording
 	case !sum.Closed:
 		return CutShort
+	case h.Session != nil:
+		if sum.Kinds[format.KindEnd.String()] == 0 && !selected(f) {
+			return CutShort
+		}
 	case p != nil && !p.Reactor && !p.Embedded && sum.Exit == nil && !selected(f):
 		return CutShort
 	}

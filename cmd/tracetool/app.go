@@ -10,6 +10,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/runner/session"
 )
 
 const appName = "tracetool"
@@ -37,7 +38,7 @@ func newApp() *cli.App {
   tracetool inspect app.trace.arrow      shows what is in it`,
 		Groups: []string{groupRun, groupStore, groupLook, groupChange},
 		Commands: []*cli.Command{
-			recordCommand, replayCommand, runCommand,
+			recordCommand, replayCommand, runCommand, sessionCommand,
 			getCommand, describeCommand, exportCommand, importCommand, deleteCommand, gcCommand, configCommand,
 			inspectCommand, logsCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
@@ -78,8 +79,16 @@ var exitCodes = []cli.ExitCode{
 
 // textHint is what to do about a text: verify and recover know only frames.
 func textHint(line *convert.LineError) string {
-	if line.Err == format.ErrTruncated {
+	if errors.Is(line.Err, format.ErrTruncated) {
 		return "tracetool convert --partial makes a trace of what is there"
+	}
+	return ""
+}
+
+// sessionHint is what to do about a trace that holds no valid session.
+func sessionHint(invalid *session.ValidationError) string {
+	if invalid.Fault == session.NoHeader {
+		return "tracetool replay runs the programs of other traces"
 	}
 	return ""
 }
@@ -88,9 +97,12 @@ func textHint(line *convert.LineError) string {
 // what to do about it.
 func classify(err error) (code int, hint string) {
 	var line *convert.LineError
+	var invalid *session.ValidationError
 	switch {
 	case errors.Is(err, format.ErrVersion):
 		return codeCorrupt, "a newer version of tracetool reads it"
+	case errors.As(err, &invalid):
+		return codeCorrupt, sessionHint(invalid)
 	case errors.As(err, &line):
 		return codeCorrupt, textHint(line)
 	case errors.Is(err, format.ErrLimit):

@@ -22,6 +22,8 @@ var convertCommand = &cli.Command{
 
 JSONL or a JSON array that another program wrote becomes a trace, too: a table with its columns, for inspect, filter and notebooks.
 
+A session becomes a film for asciinema and other players with --to asciicast (version 3 of the format, asciicast-v2 is version 2), and such a film becomes a session.
+
 With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
 
 "-" is stdin or stdout.`,
@@ -40,6 +42,12 @@ With --to har, or the extension .har, the requests of HTTP/1.1 that the program 
 	},
 }
 
+// targets are what traces of one kind become, in the values of --to.
+var targets = map[convert.Form]func(*convertVerb, context.Context, *cli.IO, []string) error{
+	filmForm:   (*convertVerb).toFilm,
+	filmFormV2: (*convertVerb).toFilm,
+}
+
 // convertVerb is the flags of convert.
 type convertVerb struct {
 	source      source
@@ -49,7 +57,7 @@ type convertVerb struct {
 }
 
 func (v *convertVerb) bind(fs *pflag.FlagSet) {
-	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, formHAR)
+	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2, formHAR)
 	fs.BoolVar(&v.options.Plain, "plain", false, "write nothing but the rows to JSONL or JSON: no header, no attachments")
 	fs.BoolVar(&v.options.Decode, "decode", false, "add to each call in JSONL or JSON what its arguments and results mean")
 	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
@@ -63,6 +71,16 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	if v.toHAR(args[1]) {
 		return v.writeHAR(ctx, streams, args[0], args[1])
 	}
+	if to := targets[v.to]; to != nil {
+		return to(v, ctx, streams, args)
+	}
+	film, rest, err := openFilm(ctx, streams, args[0])
+	switch {
+	case err != nil:
+		return err
+	case film != nil:
+		return v.fromFilm(ctx, streams, film, args)
+	}
 	in, out, opts := convert.Input{Path: args[0]}, convert.Output{Path: args[1]}, v.options
 	opts.To, opts.Limits, opts.Compression = v.to, v.source.limits(), v.compression.codec()
 	if err := v.checkOutput(streams, &out, &opts); err != nil {
@@ -70,7 +88,7 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	}
 	switch {
 	case args[0] == stream:
-		in = convert.Input{Reader: stdin(ctx, streams)}
+		in = convert.Input{Reader: rest}
 	case remote.IsURL(args[0]):
 		file, err := fetch(ctx, streams, args[0])
 		if err != nil {

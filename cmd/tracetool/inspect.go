@@ -53,7 +53,7 @@ type inspectVerb struct {
 }
 
 // viewNames are the flags that say what is shown; the summary has none.
-var viewNames = []string{"functions", "segments", "modules", "attachments", "events", viewSockets, viewHTTP}
+var viewNames = []string{"functions", "segments", "modules", "attachments", "frames", "events", viewSockets, viewHTTP}
 
 func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 	usage := map[string]string{
@@ -61,6 +61,7 @@ func (v *inspectVerb) bind(fs *pflag.FlagSet) {
 		"segments":    "show the segments of the file",
 		"modules":     "show the programs with their imports and exports",
 		"attachments": "show the files inside the trace",
+		"frames":      "show frames a second, latency and the slowest frames of a session; this reads all of its events",
 		"events":      "show the events",
 		viewSockets:   "show what was done on the network, with addresses",
 		viewHTTP:      "show the requests of HTTP/1.1 and their responses",
@@ -134,7 +135,10 @@ func (v *inspectVerb) view() (string, error) {
 	return chosen[0], nil
 }
 
-// show prints one of the views that scan no events.
+// slowestFrames is how many of them are listed.
+const slowestFrames = 10
+
+// show prints one of the views of all the trace.
 func (v *inspectVerb) show(out *ui.Stream, f *reader.File, view string) error {
 	o := inspect.TextOptions{Now: time.Now(), Color: out.Color()}
 	text := v.events.format == ui.Text
@@ -157,6 +161,12 @@ func (v *inspectVerb) show(out *ui.Stream, f *reader.File, view string) error {
 			return inspect.WriteAttachments(out, list, o)
 		}
 		return ui.Encode(out, v.events.format, list)
+	case "frames":
+		stats, err := inspect.Frames(f, slowestFrames)
+		if err != nil || !text {
+			return orEncode(err, out, v.events.format, stats)
+		}
+		return stats.WriteText(out, o)
 	case "segments":
 		list, err := inspect.Segments(f)
 		if err != nil || !text {

@@ -137,9 +137,12 @@ func (s *source) openWhole(ctx context.Context, streams *cli.IO, path string) (*
 	return f, closeTrace, nil
 }
 
-// checkWhole refuses a trace without some of the events of its recording, which
+// checkWhole refuses a session, and a trace without some of the events of its recording, which
 // the program would miss. Only traces with numbers of their own are such.
 func checkWhole(f *reader.File) error {
+	if f.Header().Session != nil {
+		return cli.WithHint(errors.New("a session of a program that draws frames"), "tracetool session replay replays it")
+	}
 	if !f.IsEvents() || f.Schema().NumFields() == format.NumColumns {
 		return nil
 	}

@@ -48,6 +48,9 @@ func (s *System) now(id uint32) (int64, error) {
 	case clockMonotonic:
 		return s.clock.Monotonic(), nil
 	case clockProcessCPU, clockThreadCPU:
+		if c, ok := s.clock.(CPUClock); ok {
+			return c.CPU(), nil
+		}
 		return host.CPUTime()
 	}
 	return 0, host.EINVAL

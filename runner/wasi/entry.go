@@ -74,8 +74,8 @@ const (
 	allFlags = flagSync<<1 - 1
 )
 
-// entry is a row of the descriptor table. d is one of the others, or a
-// *host.Stream.
+// entry is a row of the descriptor table. d is one of the others, a
+// *host.Stream, or what somebody else has made.
 type entry struct {
 	d        host.Descriptor
 	io       host.IO // nil: carries no bytes
@@ -136,6 +136,8 @@ func newEntry(d host.Descriptor, base, inheriting rights) *entry {
 			// Guests take a character device for a terminal unless it may seek.
 			suits |= rightFdSeek | rightFdTell
 		}
+	case host.IO:
+		e.io = d
 	}
 	e.base = base & suits
 	return e

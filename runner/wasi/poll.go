@@ -117,13 +117,21 @@ func (p *poll) wait(ctx context.Context) error {
 			watch = true
 		}
 	}
-	if err := host.Wait(ctx, p.s.wake, timeout, watch, p.ready); err != nil {
+	if err := p.until(ctx, timeout, watch); err != nil {
 		return err
 	}
 	if p.events == 0 || timeout == 0 {
 		p.ring(timeout)
 	}
 	return nil
+}
+
+// until waits for the first descriptor that is ready, or the timeout.
+func (p *poll) until(ctx context.Context, timeout time.Duration, watch bool) error {
+	if p.s.wait != nil {
+		return p.s.wait(ctx, timeout, p.ready)
+	}
+	return host.Wait(ctx, p.s.wake, timeout, watch, p.ready)
 }
 
 // ring writes the events of the clocks that are due.

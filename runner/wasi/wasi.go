@@ -31,6 +31,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -46,6 +47,10 @@ type Clock interface {
 	Wall() int64      // since the Unix epoch
 	Monotonic() int64 // since an arbitrary fixed point, never decreasing
 }
+
+// CPUClock is a Clock that also tells the time that the guest has computed. The
+// host's processor time stands in for it where a Clock does not.
+type CPUClock interface{ CPU() int64 }
 
 // Dir is a directory of the host that the guest may use.
 type Dir struct {
@@ -75,7 +80,14 @@ type Config struct {
 	// the System is closed.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Clock          Clock // nil: the host's
+	// Terminal, if not nil, is all three of them instead. Guests find a
+	// terminal if its type is CharDevice.
+	Terminal host.IO
+	Clock    Clock // nil: the host's
+	// Wait waits in poll_oneoff until ready is true or the timeout (negative:
+	// none) has passed, in the place of the host, and fails with ECANCELED if
+	// ctx is done before. nil sleeps.
+	Wait func(ctx context.Context, timeout time.Duration, ready func() bool) error
 	// Random is read for random_get. nil is a ChaCha8 generator with a seed
 	// from crypto/rand: as unpredictable, and no system call for each read.
 	Random io.Reader
@@ -91,6 +103,7 @@ type System struct {
 	allow     *host.AllowNet
 	clock     Clock
 	random    io.Reader
+	wait      func(ctx context.Context, timeout time.Duration, ready func() bool) error // nil: host.Wait
 	chaos     Chaos
 	drift     *driftingClock // the clock, if there is chaos
 	short     uint64         // not 0: says how short the transfer under way is to be
@@ -107,6 +120,7 @@ func New(cfg Config) (*System, error) {
 		allow:   cfg.AllowNet,
 		clock:   cfg.Clock,
 		random:  cfg.Random,
+		wait:    cfg.Wait,
 		bufs:    make([][]byte, 0, maxIovecs),
 		scratch: make([]byte, scratchSize),
 	}
@@ -160,9 +174,13 @@ func (s *System) setStrings(cfg Config) error {
 }
 
 func (s *System) open(cfg Config) error {
-	s.insert(newStdio(host.NewStdin(cfg.Stdin, s.wake), rightFdWrite))
-	s.insert(newStdio(host.NewStdout(cfg.Stdout, s.wake), rightFdRead))
-	s.insert(newStdio(host.NewStdout(cfg.Stderr, s.wake), rightFdRead))
+	stdin, stdout, stderr := cfg.Terminal, cfg.Terminal, cfg.Terminal
+	if cfg.Terminal == nil {
+		stdin, stdout, stderr = host.NewStdin(cfg.Stdin, s.wake), host.NewStdout(cfg.Stdout, s.wake), host.NewStdout(cfg.Stderr, s.wake)
+	}
+	s.insert(newStdio(stdin, rightFdWrite))
+	s.insert(newStdio(stdout, rightFdRead))
+	s.insert(newStdio(stderr, rightFdRead))
 	for _, d := range cfg.Dirs {
 		dir, err := host.OpenDir(d.Host, d.ReadOnly, s.wake)
 		if err != nil {
