@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
@@ -84,7 +86,10 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 		r = bufio.NewReader(stdin(ctx, streams))
 	} else {
 		f, err := os.Open(path)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil // the id of a process, perhaps
+		case err != nil:
 			return nil, nil, err
 		}
 		file, r = f, bufio.NewReader(f)
