@@ -11,7 +11,8 @@ type Signal chan struct{}
 // NewSignal returns a signal to give to the streams and listeners of a guest.
 func NewSignal() Signal { return make(Signal, 1) }
 
-func (s Signal) notify() {
+// Notify wakes the guest, now or when it next waits.
+func (s Signal) Notify() {
 	select {
 	case s <- struct{}{}:
 	default: // a wake-up is due already
@@ -22,10 +23,10 @@ func (s Signal) notify() {
 // it has only just begun: what is there at once is not reported as missing.
 const grace = time.Millisecond
 
-// pending runs one blocking operation at a time in a goroutine, so that its
+// Pending runs one blocking operation at a time in a goroutine, so that its
 // outcome can be polled for and waited for under a context. If the wait is
 // given up, the outcome is kept for the next one.
-type pending[T any] struct {
+type Pending[T any] struct {
 	run  func() (T, error)
 	wake Signal
 
@@ -34,8 +35,13 @@ type pending[T any] struct {
 	err   error
 }
 
-// start begins the operation unless it is under way or its outcome is there.
-func (p *pending[T]) start() {
+// NewPending makes a Pending whose operation is run, and which wakes the guest.
+func NewPending[T any](run func() (T, error), wake Signal) *Pending[T] {
+	return &Pending[T]{run: run, wake: wake}
+}
+
+// Start begins the operation unless it is under way or its outcome is there.
+func (p *Pending[T]) Start() {
 	if p.done != nil {
 		return
 	}
@@ -44,14 +50,14 @@ func (p *pending[T]) start() {
 	go func() {
 		p.value, p.err = p.run()
 		close(done)
-		p.wake.notify()
+		p.wake.Notify()
 	}()
 }
 
-// ready starts the operation and tells whether its outcome is there.
-func (p *pending[T]) ready() bool {
+// Ready starts the operation and tells whether its outcome is there.
+func (p *Pending[T]) Ready() bool {
 	fresh := p.done == nil
-	p.start()
+	p.Start()
 	select {
 	case <-p.done:
 		return true
@@ -71,14 +77,14 @@ func (p *pending[T]) ready() bool {
 }
 
 // wait waits for the outcome: not at all with nonblock, else until ctx is done.
-func (p *pending[T]) wait(ctx context.Context, nonblock bool) error {
+func (p *Pending[T]) wait(ctx context.Context, nonblock bool) error {
 	if nonblock {
-		if !p.ready() {
+		if !p.Ready() {
 			return EAGAIN
 		}
 		return nil
 	}
-	p.start()
+	p.Start()
 	select {
 	case <-p.done:
 		return nil
@@ -87,8 +93,20 @@ func (p *pending[T]) wait(ctx context.Context, nonblock bool) error {
 	}
 }
 
-// take returns the outcome, which must be there, and makes p idle.
-func (p *pending[T]) take() (T, error) {
+// Take returns the outcome, which must be there, and makes p idle.
+func (p *Pending[T]) Take() (T, error) {
 	p.done = nil
 	return p.value, p.err
+}
+
+// Discard waits for an operation under way, which must have been told to end,
+// and calls f with what it gave all the same.
+func (p *Pending[T]) Discard(f func(T)) {
+	if p.done == nil {
+		return
+	}
+	<-p.done
+	if v, err := p.Take(); err == nil {
+		f(v)
+	}
 }

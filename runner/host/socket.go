@@ -10,7 +10,7 @@ import (
 // Listener is a listening socket.
 type Listener struct {
 	l        net.Listener
-	next     pending[net.Conn]
+	next     Pending[net.Conn]
 	nonblock bool
 }
 
@@ -35,14 +35,14 @@ func (l *Listener) Stat() (Stat, error) { return Stat{Type: SocketStream, Links:
 func (l *Listener) SetNonblock(on bool) { l.nonblock = on }
 
 // Readable tells whether Accept would return at once.
-func (l *Listener) Readable() bool { return l.next.ready() }
+func (l *Listener) Readable() bool { return l.next.Ready() }
 
 // Accept returns the next connection.
 func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 	if err := l.next.wait(ctx, l.nonblock); err != nil {
 		return nil, err
 	}
-	c, err := l.next.take()
+	c, err := l.next.Take()
 	if err != nil {
 		return nil, ErrnoOf(err)
 	}
@@ -52,12 +52,7 @@ func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 // Close closes the socket, and a connection nobody has accepted.
 func (l *Listener) Close() error {
 	err := l.l.Close()
-	if l.next.done != nil {
-		<-l.next.done
-		if c, err := l.next.take(); err == nil {
-			c.Close()
-		}
-	}
+	l.next.Discard(func(c net.Conn) { c.Close() })
 	return fail(err)
 }
 
@@ -67,10 +62,7 @@ func (l *Listener) Release() {
 	if l.next.done == nil || !ok || d.SetDeadline(time.Now()) != nil {
 		return
 	}
-	<-l.next.done
-	if c, err := l.next.take(); err == nil {
-		c.Close()
-	}
+	l.next.Discard(func(c net.Conn) { c.Close() })
 	_ = d.SetDeadline(time.Time{}) // the next Accept would report it
 }
 

@@ -27,7 +27,7 @@ type Stream struct {
 // input is the reading half of a stream or connection.
 type input struct {
 	r        io.Reader
-	next     pending[[]byte]
+	next     Pending[[]byte]
 	want     int // bytes the next read asks the host for
 	buf      []byte
 	have     []byte // read ahead, in buf
@@ -49,6 +49,11 @@ func NewStdin(r io.Reader, wake Signal) IO {
 	if file, ok := r.(*os.File); ok {
 		return newStdio(file, wake)
 	}
+	return NewReader(r, wake)
+}
+
+// NewReader makes a stream that can only be read. Closing it leaves r open.
+func NewReader(r io.Reader, wake Signal) *Stream {
 	return &Stream{input: newInput(r, wake), w: notWritable{}}
 }
 
@@ -171,7 +176,7 @@ func (in *input) fill(ctx context.Context, want int) error {
 	if err := in.next.wait(ctx, in.nonblock); err != nil {
 		return err
 	}
-	have, err := in.next.take()
+	have, err := in.next.Take()
 	in.have = have
 	return ended(len(have), err)
 }
@@ -209,7 +214,7 @@ func (in *input) Readable() (n uint64, hangup, ok bool) {
 		return uint64(len(in.have)), false, true
 	}
 	in.prepare(readAhead)
-	if !in.next.ready() {
+	if !in.next.Ready() {
 		return 0, false, false
 	}
 	n = uint64(len(in.next.value))

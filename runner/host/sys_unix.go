@@ -143,3 +143,14 @@ func cpuTime() (int64, error) {
 	err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts)
 	return ts.Nano(), err
 }
+
+// SetHopLimit sets how many routers what a socket sends may pass.
+func SetHopLimit(c syscall.Conn, ipv6 bool, limit int) error {
+	level, option := unix.IPPROTO_IP, unix.IP_TTL
+	if ipv6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS
+	}
+	return fail(control(c, func(fd uintptr) error {
+		return unix.SetsockoptInt(int(fd), level, option, limit)
+	}))
+}

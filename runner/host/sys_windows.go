@@ -43,6 +43,12 @@ func errnoOfPlatform(sys syscall.Errno) Errno {
 		return EPERM
 	case windows.ERROR_NOT_SAME_DEVICE:
 		return EXDEV
+	}
+	return errnoOfSocket(sys)
+}
+
+func errnoOfSocket(sys syscall.Errno) Errno {
+	switch sys {
 	case windows.WSAECONNRESET:
 		return ECONNRESET
 	case windows.WSAECONNABORTED:
@@ -53,6 +59,10 @@ func errnoOfPlatform(sys syscall.Errno) Errno {
 		return EADDRINUSE
 	case windows.WSAEADDRNOTAVAIL:
 		return EADDRNOTAVAIL
+	case windows.WSAEAFNOSUPPORT:
+		return EAFNOSUPPORT
+	case windows.WSAENOBUFS:
+		return ENOBUFS
 	case windows.WSAETIMEDOUT:
 		return ETIMEDOUT
 	case windows.WSAEHOSTUNREACH:
@@ -63,6 +73,17 @@ func errnoOfPlatform(sys syscall.Errno) Errno {
 		return EMSGSIZE
 	}
 	return EIO
+}
+
+// SetHopLimit sets how many routers what a socket sends may pass.
+func SetHopLimit(c syscall.Conn, ipv6 bool, limit int) error {
+	level, option := windows.IPPROTO_IP, windows.IP_TTL
+	if ipv6 {
+		level, option = windows.IPPROTO_IPV6, windows.IPV6_UNICAST_HOPS
+	}
+	return fail(control(c, func(fd uintptr) error {
+		return windows.SetsockoptInt(windows.Handle(fd), level, option, limit)
+	}))
 }
 
 // kind looks at n to choose between two errors, or two calls of which each

@@ -54,7 +54,7 @@ type TCP struct {
 
 	listener *Listener
 	conn     *Conn
-	dial     pending[net.Conn]
+	dial     Pending[net.Conn]
 	cancel   context.CancelFunc // of the dial under way, else nil
 	err      error              // of the last dial, until somebody asks
 }
@@ -77,7 +77,7 @@ func (t *TCP) Listener() *Listener { return t.listener }
 
 // Conn returns what the socket has become by Connect, else nil.
 func (t *TCP) Conn() *Conn {
-	if t.cancel != nil && t.dial.ready() {
+	if t.cancel != nil && t.dial.Ready() {
 		t.settle()
 	}
 	return t.conn
@@ -167,7 +167,7 @@ func (t *TCP) begin(remote netip.AddrPort) {
 
 // settle takes the outcome of the dial, which must be there.
 func (t *TCP) settle() {
-	c, err := t.dial.take()
+	c, err := t.dial.Take()
 	t.cancel()
 	t.cancel = nil
 	if err != nil {

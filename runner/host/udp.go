@@ -19,7 +19,7 @@ type UDP struct {
 	c      *net.UDPConn
 	open   bool           // it was bound to an address of the list: whoever sends to it may
 	remote netip.AddrPort // the only one it speaks with, if valid
-	next   pending[datagram]
+	next   Pending[datagram]
 	buf    []byte
 }
 
@@ -132,7 +132,7 @@ func (u *UDP) RecvFrom(ctx context.Context, p []byte, peek bool) (n int, from ne
 	d, err := u.next.value, u.next.err
 	n = copy(p, d.data)
 	if !peek || err != nil {
-		u.next.take()
+		u.next.Take()
 	}
 	return n, d.from, n < len(d.data), fail(err)
 }
@@ -143,7 +143,7 @@ func (u *UDP) wait(ctx context.Context) error {
 		if err := u.next.wait(ctx, u.nonblock); err != nil || u.hears() {
 			return err
 		}
-		u.next.take()
+		u.next.Take()
 	}
 }
 
@@ -182,11 +182,11 @@ func (u *UDP) Readable() (n uint64, hangup, ok bool) {
 	if u.ready() != nil {
 		return 0, false, false
 	}
-	for u.next.ready() {
+	for u.next.Ready() {
 		if u.hears() {
 			return uint64(len(u.next.value.data)), false, true
 		}
-		u.next.take()
+		u.next.Take()
 	}
 	return 0, false, false
 }

@@ -1,0 +1,277 @@
+package wasip2
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// failures collects what a Handler could not have its component answer.
+type failures struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (f *failures) add(r *http.Request, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, r.URL.Path+": "+err.Error())
+}
+
+// serve has a function be the component.
+func serve(t *testing.T, f func(g *guest, request, outparam value) error) (*httptest.Server, *failures) {
+	t.Helper()
+	failed := &failures{}
+	s := httptest.NewUnstartedServer(&Handler{
+		Handle: func(_ context.Context, h *Host, request, outparam uint32) error {
+			return f(&guest{t, h}, u32(request), u32(outparam))
+		},
+		Failed: failed.add,
+	})
+	s.Config.ErrorLog = log.New(logged{t}, "", 0)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s, failed
+}
+
+// logged fails a test when the server has something to log.
+type logged struct{ t *testing.T }
+
+func (l logged) Write(p []byte) (int, error) {
+	l.t.Errorf("the server says: %s", p)
+	return len(p), nil
+}
+
+// respond sets a response with a body, which it returns.
+func (g *guest) respond(outparam value, fields ...value) (body, out value) {
+	g.t.Helper()
+	r := g.rep(web+"[constructor]outgoing-response", g.rep(web+"[static]fields.from-list", list(fields...)))
+	body = g.rep(web+"[method]outgoing-response.body", r)
+	out = g.rep(web+"[method]outgoing-body.write", body)
+	g.call(web+"[static]response-outparam.set", outparam, boolean(false), r)
+	return body, out
+}
+
+func TestServe(t *testing.T) {
+	s, failed := serve(t, func(g *guest, request, outparam value) error {
+		const m = web + "[method]incoming-request."
+		g.want("put", m+"method", request)
+		g.want("some(HTTP)", m+"scheme", request)
+		g.want(`some("/a%FF?q=1")`, m+"path-with-query", request)
+		if got := g.call(m+"authority", request); !strings.HasPrefix(got, `some("127.0.0.1:`) {
+			t.Error(got)
+		}
+		h := g.rep(m+"headers", request)
+		g.want(`["1", "\xe9"]`, web+"[method]fields.get", h, str("X-In"))
+		g.want("false", web+"[method]fields.has", h, str("connection"))
+		body, out := g.respond(outparam, field("x-out", "1"), field("X-Out", "\xe9"))
+		data, failure, trailers := g.body(request, "[method]incoming-request.consume")
+		if string(data) != "hello" || failure != "err(closed)" {
+			t.Errorf("%q %s", data, failure)
+		}
+		var n uint32
+		fmt.Sscanf(trailers, "some(ok(ok(some(fields#%d))))", &n)
+		g.want(`[("x-trailer", "t")]`, web+"[method]fields.entries", u32(n))
+		g.want("err", m+"consume", request)
+		g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("bye"))
+		g.drop("output", out)
+		g.want("ok", web+"[static]outgoing-body.finish", body, some(g.rep(web+"[static]fields.from-list", list(field("X-End", "e")))))
+		return nil
+	})
+	req, err := http.NewRequest("PUT", s.URL+"/", io.NopCloser(strings.NewReader("hello")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.URL.Opaque = "/a%FF?q=1"
+	req.Header["X-In"] = []string{"1", "\xe9"}
+	req.Trailer = http.Header{"X-Trailer": {"t"}}
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if string(body) != "bye" || err != nil || resp.StatusCode != 200 {
+		t.Errorf("%q, %v, %s", body, err, resp.Status)
+	}
+	resp.Header.Del("Date")
+	if diff := cmp.Diff(http.Header{"X-Out": {"1", "\xe9"}}, resp.Header); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(http.Header{"X-End": {"e"}}, resp.Trailer); diff != "" {
+		t.Error(diff)
+	}
+	if len(failed.list) > 0 {
+		t.Error(failed.list)
+	}
+}
+
+// TestServeEcho sends 10 MiB to a component that answers while it reads, four
+// times at once.
+func TestServeEcho(t *testing.T) {
+	s, _ := serve(t, func(g *guest, request, outparam value) error {
+		body, out := g.respond(outparam)
+		in := g.rep(web+"[method]incoming-body.stream", g.rep(web+"[method]incoming-request.consume", request))
+		for {
+			got := g.call(streams+"output-stream.blocking-splice", out, in, u64(1<<20))
+			if got == "err(closed)" {
+				break
+			}
+		}
+		g.want("ok", web+"[static]outgoing-body.finish", body, none)
+		return nil
+	})
+	data := bytes.Repeat([]byte("0123456789abcdef"), 10<<16)
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			resp, err := s.Client().Post(s.URL, "", bytes.NewReader(data))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			got, err := io.ReadAll(resp.Body)
+			if err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestServeFailures(t *testing.T) {
+	boom := errors.New("boom")
+	s, failed := serve(t, func(g *guest, request, outparam value) error {
+		path := g.call(web+"[method]incoming-request.path-with-query", request)
+		switch path {
+		case `some("/trap")`:
+			return boom
+		case `some("/dropped")`:
+			g.drop("outparam", outparam)
+		case `some("/error")`:
+			g.call(web+"[static]response-outparam.set", outparam, boolean(true), kase(httpCodes["loop-detected"]))
+		case `some("/cut")`:
+			body, out := g.respond(outparam)
+			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("par"))
+			g.drop("outgoing-body", body)
+		case `some("/unfinished")`:
+			_, out := g.respond(outparam)
+			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("par"))
+			return boom
+		case `some("/short")`:
+			body, out := g.respond(outparam, field("Content-Length", "4"))
+			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("par"))
+			g.want("err(HTTP-response-body-size(some(3)))", web+"[static]outgoing-body.finish", body, none)
+		}
+		return nil
+	})
+	for _, tt := range []struct {
+		path, want string
+		failed     string
+	}{
+		{"/trap", "500", "/trap: boom"},
+		{"/dropped", "500", "/dropped: internal-error: the component dropped its response-outparam without a response"},
+		{"/none", "500", "/none: internal-error: the component dropped its response-outparam without a response"},
+		{"/error", "500", "/error: loop-detected"},
+		{"/cut", "200 par unexpected EOF", "/cut: internal-error: the body was dropped before it was finished"},
+		{"/unfinished", "200 par unexpected EOF", "/unfinished: boom"},
+		{"/short", "200 par unexpected EOF", "/short: HTTP-response-body-size: 3 bytes"},
+	} {
+		failed.list = nil
+		resp, err := s.Client().Post(s.URL+tt.path, "", strings.NewReader("a body that nobody reads"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(resp.StatusCode)
+		if data, err := io.ReadAll(resp.Body); resp.StatusCode == 200 {
+			got += fmt.Sprintf(" %s %v", data, err)
+		}
+		resp.Body.Close()
+		failed.mu.Lock()
+		if got != tt.want || strings.Join(failed.list, "; ") != tt.failed {
+			t.Errorf("%s: %s, %q", tt.path, got, failed.list)
+		}
+		failed.mu.Unlock()
+	}
+	bad := httptest.NewServer(&Handler{Config: Config{Env: []string{"="}}, Failed: failed.add})
+	defer bad.Close()
+	if resp, err := bad.Client().Get(bad.URL); err != nil || resp.StatusCode != 500 {
+		t.Error(resp, err)
+	}
+}
+
+// TestServeInformational has a component send an interim response.
+func TestServeInformational(t *testing.T) {
+	s, _ := serve(t, func(g *guest, _, outparam value) error {
+		const inform = web + "[method]response-outparam.send-informational"
+		early := func() value { return g.rep(web+"[static]fields.from-list", list(field("Link", "x"))) }
+		status := func(v uint16) value { return kase(int(v)) }
+		g.want("err(HTTP-protocol-error)", inform, outparam, status(200), early())
+		g.want("ok", inform, outparam, status(103), early())
+		body, _ := g.respond(outparam)
+		g.want("ok", web+"[static]outgoing-body.finish", body, none)
+		return nil
+	})
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	r := bufio.NewReader(conn)
+	interim, err := http.ReadResponse(r, nil)
+	if err != nil || interim.StatusCode != 103 || interim.Header.Get("Link") != "x" {
+		t.Errorf("%v, %v", interim, err)
+	}
+	final, err := http.ReadResponse(r, nil)
+	if err != nil || final.StatusCode != 200 || final.Header.Get("Link") != "" {
+		t.Errorf("%v, %v", final, err)
+	}
+}
+
+// TestServeUnread has a client send a body slowly that the component does not
+// wait for, although it has begun to read.
+func TestServeUnread(t *testing.T) {
+	s, failed := serve(t, func(g *guest, request, outparam value) error {
+		in := g.rep(web+"[method]incoming-body.stream", g.rep(web+"[method]incoming-request.consume", request))
+		g.want(`ok("")`, streams+"input-stream.read", in, u64(10))
+		body, out := g.respond(outparam)
+		g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("early"))
+		g.want("ok", web+"[static]outgoing-body.finish", body, none)
+		return nil
+	})
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(resp.Body)
+	if string(data) != "early" || err != nil || len(failed.list) > 0 {
+		t.Errorf("%q, %v, %v", data, err, failed.list)
+	}
+}
+
+func TestValidText(t *testing.T) {
+	for in, want := range map[string]string{"/é": "/é", "/\xff/\xfe": "/%FF/%FE", "�\xc3": "�%C3"} {
+		if got := validText(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
