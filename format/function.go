@@ -11,6 +11,10 @@ type Function struct {
 	Reads  []Region `json:"reads,omitempty"`  // memory that the host reads
 	Writes []Region `json:"writes,omitempty"` // memory that the host writes, in the order it is captured
 
+	// Signature is the type of a component's function, as canon.Func writes it.
+	// Such a function has no core parameters and regions here.
+	Signature string `json:"signature,omitempty"`
+
 	// Errno: the result is an error number, 0 for success.
 	Errno bool `json:"errno,omitempty"`
 	// WritesOnError: memory is captured also if the error number is not 0, as

@@ -33,7 +33,7 @@ type Program struct {
 	Args     []string  `json:"args"`                // args[0] included
 	Env      []string  `json:"env,omitempty"`       // K=V, only what was granted
 	Dirs     []Preopen `json:"dirs,omitempty"`      // preopened directories, from fd 3 on
-	Listen   []string  `json:"listen,omitempty"`    // addresses of preopened listeners
+	Listen   []string  `json:"listen,omitempty"`    // addresses of preopened listeners; of components where they could listen
 	Dial     []Dialed  `json:"dial,omitempty"`      // connections made for it, preopened after the listeners
 	AllowNet []string  `json:"allow_net,omitempty"` // what it may use by sockets of its own: HOST[:PORT], "*" for all
 	Stdin    string    `json:"stdin,omitempty"`     // where stdin came from: "inherit", a file name, empty for none
@@ -42,6 +42,12 @@ type Program struct {
 	// Embedded: a Go program drove the module: its exports are called as the
 	// start events say.
 	Embedded bool `json:"embedded,omitempty"`
+	// Of components: what could be asked by HTTP, HOST[:PORT] or "*", and where
+	// they began.
+	AllowHTTP []string `json:"allow_http,omitempty"`
+	Cwd       string   `json:"cwd,omitempty"`
+	// Serve is the address where a component was served, one task a request.
+	Serve string `json:"serve,omitempty"`
 	// Chaos: faults were injected into host calls.
 	Chaos *Chaos `json:"chaos,omitempty"`
 }

@@ -107,6 +107,9 @@ func (s *Summary) writeProgram(p page) {
 	p.list("Listen", mapped(g.Listen, escape))
 	p.list("Dial", mapped(g.Dial, dialLine))
 	p.list("Allow net", mapped(g.AllowNet, escape))
+	p.list("Allow HTTP", mapped(g.AllowHTTP, escape))
+	p.fact("Cwd", escape(g.Cwd))
+	p.fact("Serve", escape(g.Serve))
 	p.fact("Stdin", escape(g.Stdin))
 	p.list("Invoke", mapped(g.Invoke, escape))
 	if c := g.Chaos; c != nil {

@@ -17,7 +17,7 @@ import (
 // The header may be nil.
 func Decode(h *format.Header, module, function string, ev *format.Event) (args, results []Arg) {
 	fn := Find(h, module, function)
-	if ev.Kind != format.KindCall {
+	if ev.Kind != format.KindCall && (fn == nil || fn.Signature == "") {
 		fn = nil
 	}
 	for _, it := range itemsOf(fn, h, ev) {
@@ -53,8 +53,11 @@ type item struct {
 // itemsOf returns the arguments and results of an event in the order of the
 // parameters that stand for them. The function may be nil.
 func itemsOf(fn *format.Function, h *format.Header, ev *format.Event) []item {
-	if fn == nil {
+	switch s, err := SignatureOf(fn); {
+	case fn == nil || err != nil:
 		return plainItems(ev)
+	case s != nil:
+		return canonicalItems(s, h, ev)
 	}
 	c := &decoder{fn: fn, h: h, ev: ev, in: SplitInput(fn, ev), out: SplitOutput(fn, h, ev)}
 	for i := range fn.Params {

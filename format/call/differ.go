@@ -21,8 +21,12 @@ type Difference struct {
 // may be nil, if it is not described.
 func Differ(fn *format.Function, h *format.Header, recorded, now *format.Event, sameModule bool) []Difference {
 	c := comparison{h: h, a: recorded, b: now, all: sameModule}
-	if fn == nil {
+	switch s, err := SignatureOf(fn); {
+	case fn == nil || err != nil:
 		c.plain()
+		return c.found
+	case s != nil:
+		c.canonical(s)
 		return c.found
 	}
 	c.fn = fn
@@ -40,7 +44,7 @@ func Differ(fn *format.Function, h *format.Header, recorded, now *format.Event, 
 func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Event) []Difference {
 	const columns = format.HasValue | format.HasOutput
 	var c comparison
-	if (a.Has^b.Has)&format.HasErrno != 0 || a.Errno != b.Errno {
+	if s, _ := SignatureOf(fn); s == nil && ((a.Has^b.Has)&format.HasErrno != 0 || a.Errno != b.Errno) {
 		c.add("errno", errnoResult(fn, a), errnoResult(fn, b))
 		return c.found
 	}

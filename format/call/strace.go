@@ -3,6 +3,7 @@ package call
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tracetool/tracetool/format"
@@ -44,12 +45,38 @@ func Format(dst []byte, h *format.Header, module, function string, ev *format.Ev
 		return append(dst, " +++"...)
 	case format.KindWrite:
 		return formatWrite(dst, ev, p)
+	case format.KindDrop:
+		if module != "" {
+			dst = appendEscaped(append(dst, "--- drop "...), function)
+			return append(strconv.AppendInt(append(dst, '#'), ev.P[0], 10), " ---"...)
+		}
+	case format.KindStart, format.KindExport:
+		if fn := Find(h, module, function); fn != nil && fn.Signature != "" {
+			return formatExport(dst, fn, h, ev, p)
+		}
 	}
 	return formatOther(dst, function, ev, p)
 }
 
+// formatExport prints the beginning or the end of a call of a component's
+// export.
+func formatExport(dst []byte, fn *format.Function, h *format.Header, ev *format.Event, p printer) []byte {
+	items := itemsOf(fn, h, ev)
+	dst = append(append(append(dst, "--- "...), ev.Kind.String()...), ' ')
+	dst = appendEscaped(appendInterface(dst, fn.Module), fn.Name)
+	if ev.Kind == format.KindStart {
+		dst = append(appendArguments(append(dst, '('), fn, items, p), ')')
+	} else {
+		dst = appendResult(dst, fn, items, ev, p)
+	}
+	return append(dst, " ---"...)
+}
+
 func formatCall(dst []byte, fn *format.Function, h *format.Header, name string, ev *format.Event, p printer) []byte {
 	items := itemsOf(fn, h, ev)
+	if fn != nil && fn.Signature != "" {
+		dst = appendInterface(dst, fn.Module)
+	}
 	dst = append(appendEscaped(dst, name), '(')
 	dst = appendArguments(dst, fn, items, p)
 	dst = append(dst, ')')
@@ -58,6 +85,16 @@ func formatCall(dst []byte, fn *format.Function, h *format.Header, name string, 
 		dst = append(appendDuration(append(dst, " <"...), ev.Duration), '>')
 	}
 	return dst
+}
+
+// appendInterface appends the interface of a component's function, without its
+// version.
+func appendInterface(dst []byte, module string) []byte {
+	if module == "" {
+		return dst
+	}
+	iface, _, _ := strings.Cut(module, "@")
+	return append(appendEscaped(dst, iface), '#')
 }
 
 func appendArguments(dst []byte, fn *format.Function, items []item, p printer) []byte {
@@ -120,7 +157,8 @@ func accessMode(rights int64) string {
 }
 
 func appendResult(dst []byte, fn *format.Function, items []item, ev *format.Event, p printer) []byte {
-	hasErrno := ev.Has&format.HasErrno != 0
+	component := fn != nil && fn.Signature != ""
+	hasErrno := ev.Has&format.HasErrno != 0 && !component
 	if hasErrno && ev.Errno != 0 {
 		return append(append(dst, " = -1 "...), errnoText(fn, ev.Errno)...)
 	}
@@ -132,10 +170,16 @@ func appendResult(dst []byte, fn *format.Function, items []item, ev *format.Even
 	switch {
 	case hasErrno:
 		return append(dst, " = 0"...)
-	case fn != nil && len(fn.Result) > 0:
+	case fn != nil && len(fn.Result) > 0, component && hasResult(fn):
 		return append(dst, " = ?"...) // it did not return
 	}
 	return dst
+}
+
+// hasResult: a component's function has a result.
+func hasResult(fn *format.Function) bool {
+	s, _ := SignatureOf(fn)
+	return s != nil && s.Result != nil
 }
 
 // errnoText names an error number if the function's are those of WASI.
