@@ -1,6 +1,6 @@
 #!/bin/sh
 # Rebuilds every .wasm of this folder from its source. Needs go, clang and wasm-ld
-# with wasi-libc and the wasm32 builtins, rustc with the target wasm32-wasip1; what
+# with wasi-libc and the wasm32 builtins, rustc with the targets wasm32-wasip1 and wasm32-wasip2; what
 # README.md says about installing them is for you to do. Names given as arguments
 # limit it: ./build.sh hello reactor
 set -eu
@@ -22,6 +22,18 @@ build_rust_report() {
 		-o rust-report/report.wasm rust-report/report.rs
 }
 
+# The same program as a component of WASI 0.2.
+build_rust_component() {
+	rustc --edition 2021 --target wasm32-wasip2 --remap-path-prefix "$PWD=." \
+		-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
+		-o rust-component/report.wasm rust-report/report.rs
+}
+
+build_rust_http() {
+	(cd rust-http && RUSTFLAGS="--remap-path-prefix $PWD/rust-http=. --remap-path-prefix ${CARGO_HOME:-$HOME/.cargo}=cargo" \
+		cargo build --release --target wasm32-wasip2 --target-dir "${TMPDIR:-/tmp}/rust-http")
+	cp "${TMPDIR:-/tmp}"/rust-http/wasm32-wasip2/release/*.wasm rust-http
+}
 build_http() {
 	rustc --edition 2021 --target wasm32-wasip1 --remap-path-prefix "$PWD=." \
 		-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
@@ -54,7 +66,7 @@ build_editor() {
 	done
 }
 
-[ $# -gt 0 ] || set -- hello go-files rust-report http-server http-client http-fetch c-trap reactor plugin editor frames
+[ $# -gt 0 ] || set -- hello go-files rust-report rust-component rust-http http-server http-client http-fetch c-trap reactor plugin editor frames
 for name; do
 	"build_$(echo "$name" | tr - _)"
 	chmod 644 "$name"/*.wasm

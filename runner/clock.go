@@ -37,6 +37,12 @@ func newClock(recording bool) *clock {
 	return c
 }
 
+// fork returns a clock of the same recording for another goroutine. Its readings
+// are the system's.
+func (c *clock) fork() *clock {
+	return &clock{base: c.base, start: c.start, offset: c.start}
+}
+
 // Monotonic returns the nanoseconds since the recording began.
 func (c *clock) Monotonic() int64 {
 	mono := c.elapsed()

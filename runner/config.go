@@ -31,9 +31,11 @@ type Config struct {
 	Arg0      string           // args[0]; empty: the module's name
 	Env       []string         // "K=V"
 	Dirs      []format.Preopen // preopened directories, from fd 3 on
-	Listen    []string         // "HOST:PORT" of TCP listeners, preopened after the directories
-	Dial      []string         // "HOST:PORT" of TCP connections to make, preopened after the listeners
+	Listen    []string         // "HOST:PORT": of modules TCP listeners, preopened after the directories; of components where they may listen
+	Dial      []string         // "HOST:PORT" of TCP connections to make for a module, preopened after the listeners
 	AllowNet  []string         // what sockets of its own may use, as host.ParseAllowNet reads it; "*": all
+	AllowHTTP []string         // "HOST[:PORT]" that a component may send HTTP requests to; "*": any
+	Cwd       string           // initial working directory of a component; empty: none
 	Stdin     io.Reader        // nil: empty
 	StdinName string           // what the trace says about Stdin: "inherit" or a file name
 	Stdout    io.Writer        // nil: discarded

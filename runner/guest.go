@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/runner/memory"
 )
 
 // Guest is an instance of a module that a Recorder records.
@@ -126,7 +127,7 @@ func (g *Guest) flush() {
 		if !fr.compare {
 			continue
 		}
-		mem := view(memoryOf(g.module))
+		mem := memory.Bytes(memoryOf(g.module))
 		changes, _ := call.ParseWrites(appendChanges(nil, fr.old, mem))
 		for _, c := range changes {
 			ev := format.Event{Time: g.rec.now(), Kind: format.KindWrite, Task: g.task, Output: c.Data,
@@ -142,7 +143,7 @@ func (g *Guest) flush() {
 // is no work of the host.
 func (g *Guest) resume() {
 	for _, fr := range g.open {
-		mem := view(memoryOf(g.module))
+		mem := memory.Bytes(memoryOf(g.module))
 		if fr.size = len(mem); fr.compare {
 			fr.old = append(fr.old[:0], mem...)
 		}
@@ -173,7 +174,7 @@ func (g *Guest) host(ctx context.Context, fn *function, mod api.Module, stack []
 	began := g.rec.now()
 	mem := memoryOf(mod)
 	fr.ev.Time, fr.ev.Task = began, g.task
-	before := view(mem)
+	before := memory.Bytes(mem)
 	fr.size = len(before)
 	fr.before(fn, g.rec.header, before, stack)
 	g.open = append(g.open, fr)
@@ -188,7 +189,7 @@ func (g *Guest) host(ctx context.Context, fn *function, mod api.Module, stack []
 	inner(ctx, mod, stack)
 	g.open = g.open[:len(g.open)-1]
 	fr.ev.Duration = g.rec.now() - began
-	after := view(mem)
+	after := memory.Bytes(mem)
 	if len(after) != fr.size {
 		g.rec.fail(fmt.Errorf("%s.%s: grew the guest's memory, which no replay could do", fn.Module, fn.Name))
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +24,7 @@ import (
 type draft struct {
 	header             format.Header
 	modules, functions []string
+	name               string // of the program's attachment
 	wasm               []byte
 	events             []format.Event
 }
@@ -32,7 +35,8 @@ func draftOf(t testing.TB, path string) *draft {
 	f := open(t, path)
 	d := &draft{header: *f.Header(), modules: f.Modules(), functions: f.Functions()}
 	var err error
-	if d.wasm, err = f.ReadAttachment(d.header.Program.Name); err != nil {
+	d.name = d.header.Program.Name
+	if d.wasm, err = f.ReadAttachment(d.name); err != nil {
 		t.Fatal(err)
 	}
 	for ev, err := range f.Events(reader.Query{RawParts: true}) {
@@ -76,7 +80,7 @@ func (d *draft) file(t testing.TB) *reader.File {
 	if err != nil {
 		t.Skip(err)
 	}
-	if err := w.Attach("test.wasm", format.MediaTypeWasm, d.wasm); err != nil {
+	if err := w.Attach(d.name, format.MediaTypeWasm, d.wasm); err != nil {
 		t.Fatal(err)
 	}
 	for i := range d.events {
@@ -130,7 +134,7 @@ func busyModule() Module {
 }
 
 // drafts are the traces that mutations begin with: a command, a library with
-// results, and a program that was embedded.
+// results, a program that was embedded, and a component.
 func drafts(t testing.TB) []*draft {
 	t.Helper()
 	busy := record(t, busyModule(), Config{Args: []string{"a", "b"}, Stdin: strings.NewReader("some input")})
@@ -140,7 +144,13 @@ func drafts(t testing.TB) []*draft {
 		{name: "take", params: []byte{0x70}},
 	}}
 	reactor := record(t, lib.module(), Config{Invoke: []string{"add(1, 2)", "add(3, 4)"}})
-	return []*draft{draftOf(t, busy.path), draftOf(t, reactor.path), draftOf(t, recordEmbedded(t))}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "text.txt"), []byte("one two two\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	component := record(t, example(t, "rust-component/report.wasm"), Config{Args: []string{"text.txt"},
+		Dirs: []format.Preopen{{Host: dir, Guest: "/"}}, Stdin: strings.NewReader("one two")})
+	return []*draft{draftOf(t, busy.path), draftOf(t, reactor.path), draftOf(t, recordEmbedded(t)), draftOf(t, component.path)}
 }
 
 func recordEmbedded(t testing.TB) string {
@@ -157,7 +167,7 @@ func recordEmbedded(t testing.TB) string {
 
 // What a trace may hold and no recorder writes.
 func TestHostile(t *testing.T) {
-	const busy, lib, nested = 0, 1, 2
+	const busy, lib, nested, component = 0, 1, 2, 3
 	base := drafts(t)
 	row := func(d *draft, kind format.Kind, name string) int {
 		i := slices.IndexFunc(d.events, func(e format.Event) bool { return e.Kind == kind && d.functions[e.Function] == name })
@@ -177,7 +187,7 @@ func TestHostile(t *testing.T) {
 		{"no program", busy, func(d *draft) { d.header.Program = nil }, "not the recording", ""},
 		{"no functions", nested, func(d *draft) { d.header.Functions = nil }, "unknown imports", ""},
 		{"no wasm", busy, func(d *draft) { d.wasm = []byte("hello, world"); d.trust() }, ErrNotWasm.Error(), ""},
-		{"component", busy, func(d *draft) { d.wasm = []byte("\x00asm\x0d\x00\x01\x00"); d.trust() }, ErrComponent.Error(), ""},
+		{"component", busy, func(d *draft) { d.wasm = []byte("\x00asm\x0d\x00\x01\x00"); d.trust() }, "", EndDiverged},
 		{"damaged", busy, func(d *draft) { d.wasm = d.wasm[:len(d.wasm)/2]; d.trust() }, "test.wasm: ", ""},
 		{"fewer arguments", busy, func(d *draft) { d.header.Program.Args = d.header.Program.Args[:1] }, "", EndDiverged},
 		{"more arguments", busy, func(d *draft) { d.header.Program.Args = slices.Repeat(d.header.Program.Args, 5000) }, "args_get", ""},
@@ -222,6 +232,24 @@ func TestHostile(t *testing.T) {
 			}
 		}, "memory: ", ""},
 		{"write before the guest", nested, func(d *draft) { d.events[0].Kind, d.events[0].Output = format.KindWrite, make([]byte, 200000) }, "", EndDiverged},
+		{"component's argument", component, func(d *draft) { d.events[row(d, format.KindCall, "[method]output-stream.write")].Input[1] ^= 1 }, "recorded \"s", EndDiverged},
+		{"component's result", component, func(d *draft) { d.events[row(d, format.KindCall, "get-arguments")].Output = []byte{9} }, "malformed value", EndDiverged},
+		{"component's handle", component, func(d *draft) { d.events[row(d, format.KindCall, "get-stdout")].Value = 1 << 40 }, "", EndDiverged},
+		{"component's drop", component, func(d *draft) {
+			i := row(d, format.KindCall, "[method]input-stream.blocking-read")
+			d.events[i].Kind = format.KindDrop
+		}, "different call", EndDiverged},
+		{"component's signature", component, func(d *draft) {
+			for i := range d.header.Functions {
+				d.header.Functions[i].Signature = "func() -> result<tuple<u8, u8, list<list<"
+			}
+		}, "unknown imports", ""},
+		{"component's other signature", component, func(d *draft) {
+			for i := range d.header.Functions {
+				d.header.Functions[i].Signature = "func() -> u8"
+			}
+		}, "unknown imports", ""},
+		{"component's export", component, func(d *draft) { d.events[0].Input, d.events[0].Has = []byte{1, 2}, d.events[0].Has|format.HasInput }, "does not export run with these parameters", EndDiverged},
 		{"unknown function", busy, func(d *draft) { d.events[2].Has &^= format.HasFunction | format.HasModule }, "", EndDiverged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -313,7 +341,9 @@ func (d *draft) mutateFunction(t *tape) {
 		return
 	}
 	fn := &d.header.Functions[t.below(len(d.header.Functions))]
-	switch t.below(9) {
+	switch t.below(10) {
+	case 9:
+		fn.Signature = []string{"func()", "func() -> u64", "func(self: borrow<a:b/c.d>) -> own<a:b/c.d>", "func(s: string) -> result", string(t.bytes())}[t.below(5)]
 	case 0:
 		fn.Params = fn.Params[:t.below(len(fn.Params)+1)]
 	case 1:

@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/canon"
 )
 
 // The exports that start a program, and a library.
@@ -32,11 +33,16 @@ type Invocation struct {
 	Results []uint64
 
 	params, results []api.ValueType
+	result          *canon.Type // of a component's function
+	output          []byte      // its canonical bytes
 }
 
 // String writes it as "add(1, 2) = 3".
 func (c Invocation) String() string {
 	s := c.Export + "(" + strings.Join(numbers(c.Params, c.params), ", ") + ")"
+	if c.result != nil {
+		s += " = " + string(canon.AppendText(nil, c.result, c.output, -1))
+	}
 	if len(c.Results) > 0 {
 		s += " = " + strings.Join(numbers(c.Results, c.results), ", ")
 	}

@@ -2,9 +2,9 @@ package runner
 
 import (
 	"reflect"
-	"unsafe"
 
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tracetool/tracetool/runner/memory"
 	"github.com/zeebo/xxh3"
 )
 
@@ -21,39 +21,29 @@ func memoryOf(mod api.Module) api.Memory {
 	return mem
 }
 
-// view returns the whole memory. It is valid until the guest goes on, which may
-// move it.
-func view(mem api.Memory) []byte {
-	if mem == nil {
-		return nil
-	}
-	size := mem.Size()
-	if size == 0 {
-		return hugeView(mem)
-	}
-	b, _ := mem.Read(0, size)
-	return b
-}
-
-// hugeView serves the memory of 4 GiB, the size of which wraps around to 0.
-func hugeView(mem api.Memory) []byte {
-	if pages, _ := mem.Grow(0); pages != maxPages {
-		return nil
-	}
-	b, ok := mem.Read(0, 1)
-	if !ok || ^uint(0)>>32 == 0 {
-		return nil
-	}
-	return unsafe.Slice(&b[0], uint64(maxPages)<<16)
-}
-
 // hashMemory returns the XXH3-64 of the memory, false if there is none.
 func hashMemory(mod api.Module) (uint64, bool) {
 	mem := memoryOf(mod)
 	if mem == nil {
 		return 0, false
 	}
-	return xxh3.Hash(view(mem)), true
+	return xxh3.Hash(memory.Bytes(mem)), true
+}
+
+// hashMemories returns the XXH3-64 of memories one after the other, false if
+// there are none.
+func hashMemories(list []api.Memory) (uint64, bool) {
+	switch len(list) {
+	case 0:
+		return 0, false
+	case 1:
+		return xxh3.Hash(memory.Bytes(list[0])), true
+	}
+	h := xxh3.New()
+	for _, m := range list {
+		h.Write(memory.Bytes(m))
+	}
+	return h.Sum64(), true
 }
 
 // memoryCache finds the memory of the module that calls a host function, which
@@ -67,5 +57,5 @@ func (c *memoryCache) view(mod api.Module) []byte {
 	if c.mod != mod {
 		c.mod, c.mem = mod, memoryOf(mod)
 	}
-	return view(c.mem)
+	return memory.Bytes(c.mem)
 }

@@ -15,25 +15,27 @@ import (
 
 // Files that are no module.
 var (
-	ErrNotWasm   = errors.New("not a WebAssembly module")
-	ErrComponent = errors.New("a WebAssembly component, expected a module of WASI preview1")
+	ErrNotWasm     = errors.New("not a WebAssembly module or component")
+	ErrNoComponent = errors.New("a module of WASI preview1, expected a component of WASI 0.2")
+	ErrComponent   = errors.New("a WebAssembly component, expected a module of WASI preview1")
 )
 
-// Module is a WebAssembly program.
+// Module is a WebAssembly program: a module of WASI preview1, or a component of
+// WASI 0.2.
 type Module struct {
 	Name  string // base name of its file: what the trace calls it
 	Bytes []byte
 }
 
 // Load reads a module from a file. Its errors are of type *fs.PathError or
-// match ErrNotWasm or ErrComponent.
+// match ErrNotWasm.
 func Load(path string) (Module, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Module{}, err
 	}
 	m := Module{Name: filepath.Base(path), Bytes: data}
-	if err := m.Check(); err != nil {
+	if err := m.Check(); err != nil && !errors.Is(err, ErrComponent) {
 		return Module{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
@@ -53,6 +55,9 @@ func (m Module) Check() error {
 	}
 	return nil
 }
+
+// component reports whether it is a component.
+func (m Module) component() bool { return errors.Is(m.Check(), ErrComponent) }
 
 func (m Module) sha256() string {
 	sum := sha256.Sum256(m.Bytes)

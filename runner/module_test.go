@@ -21,7 +21,7 @@ func TestLoad(t *testing.T) {
 	}{
 		{"text", "hello, world", ErrNotWasm},
 		{"empty", "", ErrNotWasm},
-		{"component", "\x00asm\x0d\x00\x01\x00", ErrComponent},
+		{"component", "\x00asm\x0d\x00\x01\x00", nil},
 		{"module", "\x00asm\x01\x00\x00\x00", nil},
 	} {
 		path := filepath.Join(dir, tt.name)
@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 		want string // in the error
 	}{
 		{"text", Module{Name: "a.txt", Bytes: []byte("hello, world")}, Config{}, ErrNotWasm.Error()},
-		{"component", Module{Name: "c.wasm", Bytes: []byte("\x00asm\x0d\x00\x01\x00")}, Config{}, ErrComponent.Error()},
+		{"component", Module{Name: "c.wasm", Bytes: []byte("\x00asm\x0d\x00\x01\x00")}, Config{}, "c.wasm: exports no wasi:cli/run: name a function to invoke"},
 		{"damaged", Module{Name: "d.wasm", Bytes: hello.Bytes[:500]}, Config{}, "d.wasm: "},
 		{"imports", program([]wasmFunc{oldWASI, wrong, other}, nil), Config{},
 			"test.wasm: unknown imports: wasi_unstable.fd_close(i32) -> (i32), wasi_snapshot_preview1.fd_close(i64) (which is (i32) -> (i32)), env.f(i32, f64)"},

@@ -14,6 +14,7 @@ import (
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/runner/host"
 	"github.com/tracetool/tracetool/runner/wasi"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // Record runs a program and writes its trace. It calls create when the module,
@@ -28,11 +29,11 @@ func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Resu
 		return nil, err
 	}
 	defer s.close()
-	if err := s.startRecording(create); err != nil {
+	if err := startRecording(s, create); err != nil {
 		return nil, err
 	}
 	result, err := s.run(ctx)
-	w := s.rec.w
+	w := s.base().rec.w
 	if err != nil && w.Events() == 0 { // the module cannot be instantiated
 		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), w.Abort())
 	}
@@ -59,37 +60,34 @@ func Run(ctx context.Context, m Module, cfg Config) (*Result, error) {
 	}
 	defer s.close()
 	if cfg.Observe != nil {
-		s.rec = &recorder{observe: cfg.Observe, clock: s.clock, gate: &s.gate, peer: s.system.Peer}
-		s.rec.header, s.rec.names = s.describe()
+		header, names := s.describe()
+		s.base().attach(nil, header, names, s.peer())
 	}
 	return s.run(ctx)
 }
 
-// session is one run of a program of WASI preview1.
-type session struct {
-	module    *Module
-	cfg       *Config
-	options   engineOptions
-	engine    *engine
-	compiled  wazero.CompiledModule
-	imports   []*format.Function
-	calls     []Invocation
-	listeners []net.Listener
-	conns     []net.Conn // made for the program
-	system    *wasi.System
-	clock     *clock
-	gate      gate
-	rec       *recorder // nil unless it is recorded
-	instance  api.Module
+// session is one run of a program.
+type session interface {
+	// prepare does everything that can fail because of what the user gave.
+	prepare(ctx context.Context) error
+	// describe returns the header of the run's trace, and the names in it.
+	describe() (*format.Header, *dictionaries)
+	// peer tells the address of the connection that was accepted last, where
+	// the guest does not.
+	peer() func() string
+	run(ctx context.Context) (*Result, error)
+	close()
+	base() *common
 }
 
-// newSession does everything that can fail because of what the user gave.
-func newSession(ctx context.Context, m *Module, cfg *Config, c *clock) (*session, error) {
-	s := &session{module: m, cfg: cfg, clock: c}
-	s.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
-		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
-	if s.options.pages == 0 {
-		s.options.pages = maxPages
+func newSession(ctx context.Context, m *Module, cfg *Config, clk *clock) (session, error) {
+	c := newCommon(m, cfg, clk)
+	if c.options.pages > maxPages {
+		return nil, fmt.Errorf("memory limit: expected at most %d pages, found %d", maxPages, c.options.pages)
+	}
+	var s session = &moduleSession{common: c}
+	if m.component() {
+		s = &componentSession{common: c}
 	}
 	if err := s.prepare(ctx); err != nil {
 		s.close()
@@ -98,9 +96,88 @@ func newSession(ctx context.Context, m *Module, cfg *Config, c *clock) (*session
 	return s, nil
 }
 
-func (s *session) prepare(ctx context.Context) (err error) {
-	if s.options.pages > maxPages {
-		return fmt.Errorf("memory limit: expected at most %d pages, found %d", maxPages, s.options.pages)
+// startRecording creates the trace and attaches the program.
+func startRecording(s session, create CreateFunc) error {
+	header, names := s.describe()
+	return s.base().record(create, header, names, s.peer())
+}
+
+func newCommon(m *Module, cfg *Config, clk *clock) common {
+	c := common{module: m, cfg: cfg, clock: clk, gate: new(gate)}
+	c.options = engineOptions{kind: cfg.Engine, pages: cfg.MemoryPages, features: features,
+		cacheDir: cfg.CacheDir, interruptible: cfg.Timeout > 0}
+	if c.options.pages == 0 {
+		c.options.pages = maxPages
+	}
+	return c
+}
+
+// common is what the runs of all kinds of program have.
+type common struct {
+	module  *Module
+	cfg     *Config
+	options engineOptions
+	engine  *engine
+	clock   *clock
+	gate    *gate
+	rec     *recorder // nil unless it is recorded or observed
+}
+
+func (c *common) base() *common { return c }
+
+// record creates the trace of a run.
+func (c *common) record(create CreateFunc, header *format.Header, names *dictionaries, peer func() string) error {
+	w, err := names.create(create, header, c.module, c.cfg.Detach)
+	if err != nil {
+		return err
+	}
+	if c.cfg.Started != nil {
+		c.cfg.Started()
+	}
+	c.attach(w, header, names, peer)
+	return nil
+}
+
+// attach has the run recorded, or with no writer only observed.
+func (c *common) attach(w *writer.Writer, header *format.Header, names *dictionaries, peer func() string) {
+	c.rec = &recorder{w: w, observe: c.cfg.Observe, header: header, clock: c.clock, gate: c.gate, names: names, peer: peer}
+}
+
+// header is that of the recording of a program.
+func (c *common) header(p *format.Program) *format.Header {
+	return &format.Header{
+		Version: format.Version, StartNS: c.clock.start, Tool: c.cfg.Tool, Tags: c.cfg.Tags, TextLimit: c.cfg.textLimit(),
+		Program: p, Host: c.options.host(c.engine.kind),
+	}
+}
+
+// program describes what was run.
+func (c *common) program() *format.Program {
+	p := &format.Program{
+		Name: c.module.Name, SHA256: c.module.sha256(), Args: c.cfg.args(c.module), Env: c.cfg.Env,
+		Dirs: c.cfg.Dirs, AllowNet: c.cfg.AllowNet, Stdin: c.cfg.StdinName, Invoke: c.cfg.Invoke,
+	}
+	if c.cfg.Chaos.Ratio > 0 {
+		p.Chaos = &c.cfg.Chaos
+	}
+	return p
+}
+
+// moduleSession is one run of a program of WASI preview1.
+type moduleSession struct {
+	common
+	compiled  wazero.CompiledModule
+	imports   []*format.Function
+	calls     []Invocation
+	listeners []net.Listener
+	conns     []net.Conn // made for the program
+	system    *wasi.System
+	instance  api.Module
+}
+
+func (s *moduleSession) prepare(ctx context.Context) (err error) {
+	if len(s.cfg.AllowHTTP) > 0 || s.cfg.Cwd != "" {
+		return fmt.Errorf("%s: %w where HTTP servers or a working directory are given", s.module.Name, ErrNoComponent)
 	}
 	if s.engine, s.compiled, err = compile(ctx, s.module, s.options); err != nil {
 		return err
@@ -129,7 +206,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 
 // openNetwork opens the sockets that the program is given, and returns what
 // those of its own may use, nil for nothing.
-func (s *session) openNetwork(ctx context.Context) (*host.AllowNet, error) {
+func (s *moduleSession) openNetwork(ctx context.Context) (*host.AllowNet, error) {
 	for _, addr := range s.cfg.Listen {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
@@ -163,7 +240,7 @@ func dirs(preopens []format.Preopen) []wasi.Dir {
 	return list
 }
 
-func (s *session) close() {
+func (s *moduleSession) close() {
 	if s.system != nil {
 		s.system.Close()
 	}
@@ -178,26 +255,18 @@ func (s *session) close() {
 	}
 }
 
-// startRecording creates the trace and attaches the module.
-func (s *session) startRecording(create CreateFunc) error {
-	header, names := s.describe()
-	w, err := names.create(create, header, s.module, s.cfg.Detach)
-	if err != nil {
-		return err
-	}
-	if s.cfg.Started != nil {
-		s.cfg.Started()
-	}
-	s.rec = &recorder{w: w, observe: s.cfg.Observe, header: header, clock: s.clock, gate: &s.gate, names: names, peer: s.system.Peer}
-	return nil
-}
+func (s *moduleSession) peer() func() string { return s.system.Peer }
 
-// describe returns the header of the run's trace, and the names in it.
-func (s *session) describe() (*format.Header, *dictionaries) {
-	header := &format.Header{
-		Version: format.Version, StartNS: s.clock.start, Tool: s.cfg.Tool, Tags: s.cfg.Tags, TextLimit: s.cfg.textLimit(),
-		Program: s.program(), Host: s.options.host(s.engine.kind),
+func (s *moduleSession) describe() (*format.Header, *dictionaries) {
+	p := s.program()
+	p.Reactor = s.calls[0].Export != exportStart
+	for _, l := range s.listeners {
+		p.Listen = append(p.Listen, l.Addr().String())
 	}
+	for i, c := range s.conns {
+		p.Dial = append(p.Dial, format.Dialed{Address: s.cfg.Dial[i], Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()})
+	}
+	header := s.header(p)
 	d := newDictionaries()
 	for _, fn := range s.imports {
 		header.Functions = append(header.Functions, *fn)
@@ -209,61 +278,58 @@ func (s *session) describe() (*format.Header, *dictionaries) {
 	return header, d
 }
 
-func (s *session) program() *format.Program {
-	p := &format.Program{
-		Name: s.module.Name, SHA256: s.module.sha256(), Args: s.cfg.args(s.module), Env: s.cfg.Env,
-		Dirs: s.cfg.Dirs, AllowNet: s.cfg.AllowNet, Stdin: s.cfg.StdinName, Invoke: s.cfg.Invoke, Reactor: s.calls[0].Export != exportStart,
-	}
-	for _, l := range s.listeners {
-		p.Listen = append(p.Listen, l.Addr().String())
-	}
-	for i, c := range s.conns {
-		p.Dial = append(p.Dial, format.Dialed{Address: s.cfg.Dial[i], Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String()})
-	}
-	if s.cfg.Chaos.Ratio > 0 {
-		p.Chaos = &s.cfg.Chaos
-	}
-	return p
+// guest is what a run calls.
+type guest interface {
+	// callAll instantiates the program and calls its exports.
+	callAll(ctx context.Context, result *Result) error
+	// hashMemory returns the hash of the final memory, false if there is none.
+	hashMemory() (uint64, bool)
 }
 
-// run calls the guest and writes down how it ended.
-func (s *session) run(ctx context.Context) (*Result, error) {
-	if s.cfg.Timeout > 0 {
-		timed, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-		defer cancel()
-		ctx = timed
-	}
-	defer s.gate.stopWith(ctx)()
-	if s.cfg.Exclusive {
-		defer s.gate.collectAtCalls()()
-	}
-	if s.rec != nil {
-		// A fault on the mapped open segment, as of a full disk, is an error.
-		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	}
+func (s *moduleSession) run(ctx context.Context) (*Result, error) {
 	if err := s.instantiateHost(ctx); err != nil {
 		return nil, err
 	}
+	return s.call(ctx, s)
+}
+
+func (s *moduleSession) hashMemory() (uint64, bool) { return hashMemory(s.instance) }
+
+// call calls the guest and writes down how it ended.
+func (c *common) call(ctx context.Context, g guest) (*Result, error) {
+	if c.cfg.Timeout > 0 {
+		timed, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+		defer cancel()
+		ctx = timed
+	}
+	defer c.gate.stopWith(ctx)()
+	if c.cfg.Exclusive {
+		defer c.gate.collectAtCalls()()
+	}
+	if c.rec != nil {
+		// A fault on the mapped open segment, as of a full disk, is an error.
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	}
 	result := &Result{}
 	began := time.Now()
-	err := s.callAll(ctx, result)
+	err := g.callAll(ctx, result)
 	result.Duration = time.Since(began)
 	var recordErr error
-	if s.rec != nil {
-		recordErr = s.rec.err
+	if c.rec != nil {
+		recordErr = c.rec.err
 	}
 	if err := result.setError(ctx, err, recordErr); err != nil {
 		return nil, err
 	}
-	result.MemoryHash, result.HasMemory = hashMemory(s.instance)
-	if s.rec == nil {
+	result.MemoryHash, result.HasMemory = g.hashMemory()
+	if c.rec == nil {
 		return result, nil
 	}
-	return result, s.rec.end(result)
+	return result, c.rec.end(result)
 }
 
 // callAll instantiates the module and calls its exports.
-func (s *session) callAll(ctx context.Context, result *Result) (err error) {
+func (s *moduleSession) callAll(ctx context.Context, result *Result) (err error) {
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	if s.instance, err = s.engine.rt.InstantiateModule(ctx, s.compiled, config); err != nil {
 		return err
@@ -288,7 +354,7 @@ func (s *session) callAll(ctx context.Context, result *Result) (err error) {
 
 // instantiateHost exports the functions that the module imports, wrapped if it
 // is recorded.
-func (s *session) instantiateHost(ctx context.Context) error {
+func (s *moduleSession) instantiateHost(ctx context.Context) error {
 	builder := s.engine.rt.NewHostModuleBuilder(call.Module)
 	for i, fn := range s.imports {
 		host, ok := s.system.Function(fn.Name)
@@ -309,7 +375,7 @@ func (s *session) instantiateHost(ctx context.Context) error {
 }
 
 // gated is wrap for a guest that is not recorded.
-func (s *session) gated(host api.GoModuleFunc) api.GoModuleFunc {
+func (s *moduleSession) gated(host api.GoModuleFunc) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		s.gate.pass()
 		host(ctx, mod, stack)

@@ -41,6 +41,8 @@ func programs(t *testing.T) []struct {
 		{"sleep", "go-files/files.wasm", Config{Args: []string{"sleep", "30ms"}}, 0, ""},
 		{"panic", "go-files/files.wasm", Config{Args: []string{"panic"}, Env: []string{"A=1", "B=2"}}, 2, ""},
 		{"report", "rust-report/report.wasm", Config{Args: []string{"text.txt"}, Dirs: dirs, Stdin: strings.NewReader("x y")}, 0, "three"},
+		{"component", "rust-component/report.wasm", Config{Args: []string{"text.txt"}, Dirs: dirs, Stdin: strings.NewReader("x y")}, 0, "three"},
+		{"component fails", "rust-component/report.wasm", Config{Args: []string{"missing.txt"}, Dirs: dirs}, 1, ""},
 		{"trap", "c-trap/trap.wasm", Config{Stdin: strings.NewReader("abc")}, ExitCodeTrap, "sum of stdin: 294"},
 		{"bounds", "c-trap/trap.wasm", Config{Args: []string{"bounds"}}, ExitCodeTrap, "trapping: bounds"},
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"sync"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -23,6 +24,9 @@ type recorder struct {
 	names   *dictionaries
 	export  format.Event  // of the export that is running
 	peer    func() string // of the connection that was accepted last
+
+	task   int32
+	shared *sync.Mutex // of the writer, nil if nobody else has it
 
 	gate  *gate
 	err   error     // why nothing more can be written
@@ -171,7 +175,13 @@ func (r *recorder) append(ev *format.Event) {
 	}
 }
 
+// put writes a row.
 func (r *recorder) put(ev *format.Event) error {
+	if r.shared != nil {
+		r.shared.Lock()
+		defer r.shared.Unlock()
+		ev.Task = r.task
+	}
 	if r.observe == nil {
 		return r.w.Append(ev)
 	}

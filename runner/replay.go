@@ -13,6 +13,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/runner/memory"
 )
 
 // ReplayConfig says how a trace is replayed. The zero value verifies it.
@@ -83,6 +84,7 @@ type replay struct {
 	cut       bool // the recording of a guest has no end
 	engine    *engine
 	compiled  wazero.CompiledModule
+	comp      *replayedComponent // nil for a module
 	functions []*function
 
 	cur      *cursor
@@ -91,6 +93,7 @@ type replay struct {
 	frames   []*frame // of the host calls under way
 	depth    int
 	nesting  int
+	returned uint32              // exit code of a command that returned
 	out      map[int64]io.Writer // what stdout and stderr are by now
 	result   *Result
 	partial  bool     // a task has no end
@@ -113,7 +116,7 @@ func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay,
 	}
 	o := r.options()
 	var err error
-	if r.engine, r.compiled, err = compile(ctx, r.module, o); err != nil {
+	if err = r.compile(ctx, o); err != nil {
 		return nil, err
 	}
 	r.result.Warnings = warnings(h.Host, o.host(r.engine.kind))
@@ -122,6 +125,16 @@ func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay,
 		return nil, err
 	}
 	return r, nil
+}
+
+func (r *replay) compile(ctx context.Context, o engineOptions) (err error) {
+	if !r.module.component() {
+		r.engine, r.compiled, err = compile(ctx, r.module, o)
+		return err
+	}
+	r.comp = &replayedComponent{}
+	r.engine, r.comp.decoded, r.comp.program, err = compileComponent(ctx, r.module, o)
+	return err
 }
 
 // findCut finds out whether the recording has its end. Of a program that was
@@ -189,6 +202,9 @@ func (r *replay) options() engineOptions {
 
 // describe resolves the imports by the trace's table of functions.
 func (r *replay) describe() error {
+	if r.comp != nil {
+		return r.describeComponent()
+	}
 	imports, err := resolve(r.module, r.compiled, func(module, name string) *format.Function {
 		return call.Find(r.header, module, name)
 	})
@@ -299,10 +315,12 @@ func (r *replay) finish() (*Result, error) {
 	case r.partial:
 		r.result.End = EndCut
 	}
-	r.result.MemoryHash, r.result.HasMemory = hashMemory(r.instance)
+	r.result.MemoryHash, r.result.HasMemory = hashMemories(r.memories())
 	if r.cfg.DumpMemory != nil {
-		if _, err := r.cfg.DumpMemory.Write(view(memoryOf(r.instance))); err != nil {
-			return r.result, errors.Join(r.err, err)
+		for _, mem := range r.memories() {
+			if _, err := r.cfg.DumpMemory.Write(memory.Bytes(mem)); err != nil {
+				return r.result, errors.Join(r.err, err)
+			}
 		}
 	}
 	return r.result, r.err
@@ -331,10 +349,7 @@ func (r *replay) instantiateHost(ctx context.Context) error {
 // task replays one instance of the module: its instantiation, and the calls of
 // its exports as the start events say.
 func (r *replay) task(ctx context.Context) {
-	if r.instance != nil { // of the task before
-		r.instance.Close(ctx)
-		r.instance = nil
-	}
+	r.closeTask(ctx)
 	r.out = map[int64]io.Writer{1: r.cfg.Stdout, 2: r.cfg.Stderr}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -346,13 +361,10 @@ func (r *replay) task(ctx context.Context) {
 	if r.cut && r.cfg.Until == 0 {
 		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
 	}
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	instance, err := r.engine.rt.InstantiateModule(ctx, r.compiled, config)
-	if err != nil {
-		r.ended(ctx, nil, nil, err)
+	if err := r.instantiate(ctx); err != nil {
+		r.ended(ctx, nil, err)
 		return
 	}
-	r.instance = instance
 	for r.err == nil && r.cur.more() {
 		if r.gate.shut() && r.gate.wait() {
 			r.err = context.Cause(ctx)
@@ -364,7 +376,7 @@ func (r *replay) task(ctx context.Context) {
 		case format.KindWrite:
 			r.write(ev)
 		case format.KindExit:
-			r.exited(ev, &Result{End: EndExit})
+			r.exited(ev, &Result{End: EndExit, ExitCode: r.returned})
 		default:
 			r.leftOver(ev)
 		}
@@ -372,6 +384,42 @@ func (r *replay) task(ctx context.Context) {
 	if r.err == nil {
 		r.err = r.cursorError()
 	}
+}
+
+// closeTask ends the instance of the task before.
+func (r *replay) closeTask(ctx context.Context) {
+	if r.instance != nil {
+		r.instance.Close(ctx)
+		r.instance = nil
+	}
+	if r.comp != nil && r.comp.instance != nil {
+		r.comp.instance.Close(ctx)
+		r.comp.instance = nil
+	}
+	r.returned = 0
+}
+
+// instantiate makes the instance of a task. Those of the tasks before are gone.
+func (r *replay) instantiate(ctx context.Context) (err error) {
+	if r.comp != nil {
+		return r.instantiateComponent(ctx)
+	}
+	instance, err := r.engine.rt.InstantiateModule(ctx, r.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err == nil {
+		r.instance = instance
+	}
+	return err
+}
+
+// memories returns the memories of the guest.
+func (r *replay) memories() []api.Memory {
+	if r.comp != nil {
+		return memoriesOf(r.comp.instance)
+	}
+	if mem := memoryOf(r.instance); mem != nil {
+		return []api.Memory{mem}
+	}
+	return nil
 }
 
 // cursorError says why the cursor has no more: nil is the end of the trace.
@@ -389,7 +437,7 @@ var errUntil = errors.New("the event asked for")
 
 // write carries out what the host wrote outside of calls.
 func (r *replay) write(ev *format.Event) {
-	mem := view(memoryOf(r.instance))
+	mem := memory.Bytes(memoryOf(r.instance))
 	if addr := uint64(uint32(ev.P[0])); addr+uint64(len(ev.Output)) <= uint64(len(mem)) {
 		copy(mem[addr:], ev.Output)
 		r.cur.next()
@@ -400,6 +448,10 @@ func (r *replay) write(ev *format.Event) {
 
 // export calls an export as the start event says.
 func (r *replay) export(ctx context.Context, ev *format.Event) {
+	if r.comp != nil {
+		r.exportComponent(ctx, ev)
+		return
+	}
 	name := r.nameOf(ev)
 	fn := r.instance.ExportedFunction(name)
 	if !callable(fn, ev) || r.nesting == maxNesting {
@@ -421,7 +473,7 @@ func (r *replay) export(ctx context.Context, ev *format.Event) {
 	if err == nil {
 		exportEvent(&start, results, fn.Definition().ResultTypes())
 	}
-	r.ended(ctx, &start, fn, err)
+	r.ended(ctx, &start, err)
 	if err == nil && r.err == nil && len(r.header.Program.Invoke) > 0 && name != exportInitialize {
 		r.result.Invoked = append(r.result.Invoked, Invocation{Export: name, Params: params, Results: results,
 			params: fn.Definition().ParamTypes(), results: fn.Definition().ResultTypes()})
@@ -436,7 +488,7 @@ func callable(fn api.Function, ev *format.Event) bool {
 
 // ended compares how a call of an export, or the instantiation, ended with what
 // was recorded.
-func (r *replay) ended(ctx context.Context, now *format.Event, fn api.Function, err error) {
+func (r *replay) ended(ctx context.Context, now *format.Event, err error) {
 	if r.err != nil {
 		if err != nil {
 			r.stack = append(r.stack, newTrap(err).Stack...)
@@ -475,7 +527,8 @@ func (r *replay) ended(ctx context.Context, now *format.Event, fn api.Function, 
 }
 
 func sameReturn(recorded, now *format.Event) bool {
-	return recorded.Function == now.Function && recorded.Value == now.Value && string(recorded.Input) == string(now.Input)
+	return recorded.Function == now.Function && recorded.Value == now.Value && recorded.Errno == now.Errno &&
+		string(recorded.Input) == string(now.Input) && string(recorded.Output) == string(now.Output)
 }
 
 // endOf is the event that a guest's end would make.
@@ -487,7 +540,7 @@ func endOf(result *Result) *format.Event {
 
 // exited compares the guest's end with the event of it.
 func (r *replay) exited(ev *format.Event, now *Result) {
-	now.MemoryHash, now.HasMemory = hashMemory(r.instance)
+	now.MemoryHash, now.HasMemory = hashMemories(r.memories())
 	switch d := differentEnd(ev, now); {
 	case d != nil:
 		r.divergeEnd(ev, now, "different end", *d)
@@ -500,6 +553,8 @@ func (r *replay) exited(ev *format.Event, now *Result) {
 	// A program that was embedded may have trapped and gone on.
 	if !r.header.Program.Embedded || now.Trap == nil {
 		r.result.ExitCode, r.result.End, r.result.Trap = now.ExitCode, now.End, now.Trap
+	} else if r.header.Program.Serve != "" {
+		r.result.End = EndExit // a request is over with its trap
 	}
 	r.cur.next()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/sys"
+	"github.com/tracetool/tracetool/runner/component"
 	"github.com/tracetool/tracetool/writer"
 )
 
@@ -78,6 +79,9 @@ const (
 // instantiated.
 func isTrap(err error) bool {
 	text := err.Error()
+	if errors.As(err, new(*component.Trap)) {
+		return true
+	}
 	return strings.Contains(text, trapPrefix) || strings.Contains(text, stackMarker)
 }
 

@@ -1,0 +1,133 @@
+package runner
+
+import (
+	"context"
+
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/format/canon"
+	"github.com/tracetool/tracetool/runner/component"
+)
+
+// recordedHost is the host of a component whose calls are recorded: one for
+// every interface, since values are canonical bytes in all of them.
+type recordedHost struct {
+	*recorder
+	inner component.Host
+}
+
+// Func returns the recorder of one function's calls.
+func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.HostFunc, error) {
+	inner, err := h.inner.Func(iface, name, sig)
+	if err != nil {
+		return nil, err
+	}
+	c := &recordedCall{recorder: h.recorder, sig: call.NewSignature(iface, name, sig), inner: inner}
+	c.ender.module, c.ender.name = h.names.add(iface, name)
+	c.untimed = call.Untimed(iface)
+	if c.sig.Clock != call.NoClock {
+		return c.clockNow, nil
+	}
+	return c.call, nil
+}
+
+// Drop records that the guest dropped a resource of the host.
+func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
+	module, name := h.names.add(resourceNames(resource))
+	h.inner.Drop(ctx, resource, rep)
+	h.append(&format.Event{Time: h.clock.Wall(), Kind: format.KindDrop, Module: module, Function: name,
+		P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0})
+}
+
+// recordedCall records the calls of one function. Hosts never call back into the
+// guest, so that one event serves all of them.
+type recordedCall struct {
+	*recorder
+	sig     *call.Signature
+	inner   component.HostFunc
+	ender   function // names the function, should it end the guest
+	untimed bool
+	ev      format.Event
+}
+
+// begin takes down the arguments.
+func (c *recordedCall) begin(k *component.Call) (began int64) {
+	c.gate.pass()
+	began = c.clock.Monotonic()
+	ev := &c.ev
+	ev.Kind, ev.Module, ev.Function = format.KindCall, c.ender.module, c.ender.name
+	ev.Has = format.HasModule | format.HasFunction
+	ev.Time, ev.Duration, ev.Errno, ev.Value, ev.Output = began+c.clock.offset, 0, 0, 0, nil
+	c.sig.SetArgs(ev, k.Args.Rest())
+	return began
+}
+
+func (c *recordedCall) call(ctx context.Context, k *component.Call) error {
+	began := c.begin(k)
+	err := c.inner(ctx, k)
+	if err != nil {
+		// That of a call that was interrupted is none of the guest's.
+		c.gate.pass()
+		c.append(&c.ev)
+		c.recorder.ender = &c.ender
+		return err
+	}
+	if !c.untimed {
+		c.ev.Duration = c.clock.Monotonic() - began
+		c.ev.Has |= format.HasDuration
+	}
+	c.sig.SetResult(&c.ev, c.header.StartNS, k.Result.Bytes())
+	c.append(&c.ev)
+	return nil
+}
+
+// clockNow serves a clock from the event's own reading, as clockTimeGet does for
+// modules.
+func (c *recordedCall) clockNow(_ context.Context, k *component.Call) error {
+	now := c.begin(k)
+	if c.sig.Clock == call.MonotonicClock {
+		k.Result.U64(uint64(now))
+	} else {
+		k.Result.U64(uint64(c.ev.Time / 1e9))
+		k.Result.U32(uint32(c.ev.Time % 1e9))
+	}
+	c.sig.SetResult(&c.ev, c.header.StartNS, k.Result.Bytes())
+	c.append(&c.ev)
+	return nil
+}
+
+// startedComponent writes the row before a call of a component's export.
+func (r *recorder) startedComponent(f component.Func, args []byte) bool {
+	r.export = format.Event{Time: r.clock.Wall()}
+	module, name := r.names.add(f.Interface, f.Name)
+	startComponentEvent(&r.export, module, name, args)
+	r.err = r.put(&r.export)
+	return r.err == nil
+}
+
+// returnedComponent writes the row after it.
+func (r *recorder) returnedComponent(f component.Func, result []byte) bool {
+	r.export.Duration = r.clock.Wall() - r.export.Time
+	r.export.Has |= format.HasDuration
+	exportComponentEvent(&r.export, call.NewSignature(f.Interface, f.Name, f.Type), r.header.StartNS, result)
+	r.err = r.put(&r.export)
+	return r.err == nil
+}
+
+// startComponentEvent is the row before a call of a component's export.
+func startComponentEvent(ev *format.Event, module, name int16, args []byte) {
+	ev.Kind, ev.Module, ev.Function = format.KindStart, module, name
+	ev.Has = format.HasModule | format.HasFunction
+	if len(args) > 0 {
+		ev.Input = args
+		ev.Has |= format.HasInput
+	}
+}
+
+// exportComponentEvent turns the start event of a call that returned into its
+// export event.
+func exportComponentEvent(ev *format.Event, sig *call.Signature, startNS int64, result []byte) {
+	ev.Kind, ev.Input = format.KindExport, nil
+	ev.Has &^= format.HasInput
+	sig.SetResult(ev, startNS, result)
+}

@@ -1,0 +1,227 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/format/canon"
+	"github.com/tracetool/tracetool/runner/component"
+)
+
+// replayedComponent is what a replay has of a component instead of a module.
+type replayedComponent struct {
+	decoded  *component.Component
+	program  *component.Program
+	instance *component.Instance  // of the task
+	out      map[uint32]io.Writer // what the streams of stdout and stderr are, by their numbers
+}
+
+// describeComponent makes sure that the trace knows what the component imports.
+func (r *replay) describeComponent() error {
+	h := replayedHost{r, index(r.f.Modules()), index(r.f.Functions())}
+	return checkImports(r.module, r.comp.decoded, &h)
+}
+
+// instantiateComponent makes the instance of a task.
+func (r *replay) instantiateComponent(ctx context.Context) (err error) {
+	r.comp.out = map[uint32]io.Writer{}
+	host := &replayedHost{r, index(r.f.Modules()), index(r.f.Functions())}
+	r.comp.instance, err = r.comp.program.Instantiate(ctx, host)
+	return err
+}
+
+// exportComponent calls an export as the start event says.
+func (r *replay) exportComponent(ctx context.Context, ev *format.Event) {
+	f := findExport(r.comp.decoded, r.moduleOf(ev), r.nameOf(ev))
+	if f == nil || r.nesting == maxNesting {
+		r.diverge(nil, ev, nil, "the component does not export "+r.nameOf(ev))
+		return
+	}
+	start := *ev
+	args := append([]byte(nil), ev.Input...)
+	start.Input = nil
+	r.cur.next()
+	r.nesting++
+	result, err := r.comp.instance.Call(ctx, f.Interface, f.Name, args)
+	r.nesting--
+	if errors.Is(err, canon.ErrMalformed) && r.err == nil {
+		r.diverge(nil, &start, nil, fmt.Sprintf("the component does not export %s with these parameters", f.Name))
+		return
+	}
+	if err == nil {
+		exportComponentEvent(&start, call.NewSignature(f.Interface, f.Name, f.Type), r.header.StartNS, result)
+	}
+	r.returned = exitCode(*f, result)
+	r.ended(ctx, &start, guestError(err))
+	if err == nil && r.err == nil && len(r.header.Program.Invoke) > 0 {
+		r.result.Invoked = append(r.result.Invoked, Invocation{Export: f.Name, result: f.Type.Result, output: result})
+	}
+}
+
+// replayedHost is the host of a component that is replayed, for every interface.
+type replayedHost struct {
+	*replay
+	modules, names map[string]int16 // codes in the trace's dictionaries
+}
+
+// Func returns what takes the place of a recorded function. One that the trace
+// does not describe as it is imported now is not provided.
+func (h *replayedHost) Func(iface, name string, sig *canon.Func) (component.HostFunc, error) {
+	fn := call.Find(h.header, iface, name)
+	recorded, err := call.SignatureOf(fn)
+	if err != nil {
+		return nil, err
+	}
+	if recorded == nil {
+		return nil, fmt.Errorf("%s#%s", iface, name)
+	}
+	if recorded.Func.String() != sig.String() {
+		return nil, fmt.Errorf("%s#%s: recorded as %s, imported as %s", iface, name, recorded.Func, sig)
+	}
+	c := &replayedCall{replay: h.replay, sig: recorded, show: outputOf(iface, name)}
+	c.fn = newFunction(fn, lookupCode(h.modules, iface), lookupCode(h.names, name))
+	return c.call, nil
+}
+
+// Drop compares a drop with the recorded one.
+func (h *replayedHost) Drop(ctx context.Context, resource string, rep uint32) {
+	h.checkContext(ctx)
+	module, name := resourceNames(resource)
+	now := &format.Event{Kind: format.KindDrop, P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0}
+	fn := &function{Function: &format.Function{Module: module, Name: name}, module: lookupCode(h.modules, module), name: lookupCode(h.names, name)}
+	now.Module, now.Function = fn.module, fn.name
+	ev := h.nextRecorded()
+	if ev.Kind != format.KindDrop || ev.Module != now.Module || ev.Function != now.Function || ev.P[0] != now.P[0] {
+		h.failDiverged(fn, ev, now, "different call")
+	}
+	if name == "output-stream" {
+		delete(h.comp.out, rep)
+	}
+	h.cur.next()
+}
+
+// replayedCall replays the calls of one function.
+type replayedCall struct {
+	*replay
+	fn   *function
+	sig  *call.Signature
+	show outputKind
+	now  format.Event
+	buf  []byte
+}
+
+func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
+	c.checkContext(ctx)
+	now := &c.now
+	now.Kind, now.Module, now.Function = format.KindCall, c.fn.module, c.fn.name
+	now.Has = format.HasModule | format.HasFunction
+	c.sig.SetArgs(now, k.Args.Rest())
+	ev := c.nextRecorded()
+	if ev.Kind != format.KindCall || ev.Module != c.fn.module || ev.Function != c.fn.name || ev.Has&named != named {
+		c.failDiverged(c.fn, ev, now, "different call")
+	}
+	const columns = format.HasP0 | format.HasInput
+	if ev.P[0] != now.P[0] || (ev.Has^now.Has)&columns != 0 || string(ev.Input) != string(now.Input) {
+		c.failDiverged(c.fn, ev, now, "different arguments")
+	}
+	if c.sig.Result != nil && !c.sig.Returned(ev) {
+		c.cur.next()
+		c.raise(c.fn)
+		return errLast // the recording ends within the call
+	}
+	result, err := c.sig.AppendResult(c.buf[:0], c.header.StartNS, ev)
+	if c.buf = result; err != nil {
+		c.failDiverged(c.fn, ev, now, err.Error())
+	}
+	k.Result.Raw(result)
+	c.output(ev, result)
+	c.cur.next()
+	if c.sig.Result == nil {
+		c.raise(c.fn)
+	}
+	return nil
+}
+
+// nextRecorded is the event that the guest's next call must be. There is none
+// behind the end of a recording that was cut.
+func (r *replay) nextRecorded() *format.Event {
+	if r.cur.more() {
+		return r.cur.event()
+	}
+	err := r.cursorError()
+	if err == nil {
+		err = errLast
+	}
+	r.fail(err)
+	return nil
+}
+
+// outputKind says what a function has to do with stdout and stderr.
+type outputKind byte
+
+const (
+	outputNone   outputKind = iota
+	outputStdout            // it returns the stream of stdout
+	outputStderr
+	outputText  // it writes its argument to a stream
+	outputZeros // it writes so many zeros
+)
+
+func outputOf(iface, name string) outputKind {
+	switch withoutVersion(iface) {
+	case "wasi:cli/stdout":
+		return outputStdout
+	case "wasi:cli/stderr":
+		return outputStderr
+	case "wasi:io/streams":
+		switch name {
+		case "[method]output-stream.write", "[method]output-stream.blocking-write-and-flush":
+			return outputText
+		case "[method]output-stream.write-zeroes", "[method]output-stream.blocking-write-zeroes-and-flush":
+			return outputZeros
+		}
+	}
+	return outputNone
+}
+
+// output shows what the guest writes to stdout and stderr.
+func (c *replayedCall) output(ev *format.Event, result []byte) {
+	d := canon.NewDecoder(result)
+	switch c.show {
+	case outputStdout:
+		c.comp.out[d.Rep()] = c.cfg.Stdout
+		return
+	case outputStderr:
+		c.comp.out[d.Rep()] = c.cfg.Stderr
+		return
+	}
+	w := c.comp.out[uint32(ev.P[0])]
+	if c.show == outputNone || w == nil || ev.Errno != 0 {
+		return
+	}
+	in := canon.NewDecoder(ev.Input)
+	var err error
+	if c.show == outputText {
+		_, err = w.Write(in.Blob())
+	} else {
+		err = writeZeros(w, in.U64())
+	}
+	if err != nil && c.result.OutputErr == nil {
+		c.result.OutputErr = err
+	}
+}
+
+func writeZeros(w io.Writer, n uint64) error {
+	zeros := make([]byte, min(n, 4096))
+	for ; n > 0; n -= uint64(len(zeros)) {
+		zeros = zeros[:min(n, uint64(len(zeros)))]
+		if _, err := w.Write(zeros); err != nil {
+			return err
+		}
+	}
+	return nil
+}

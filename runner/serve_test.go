@@ -1,0 +1,260 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/writer"
+)
+
+// service is a component that is served and recorded in a test.
+type service struct {
+	url    string
+	path   string // of the trace
+	mu     sync.Mutex
+	failed []string
+	end    func() (*Result, error)
+}
+
+func serve(t *testing.T, cfg Config, create func(path string) CreateFunc) *service {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{url: "http://" + l.Addr().String(), path: filepath.Join(t.TempDir(), "served"+format.Extension)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg.CacheDir = cacheDir
+	type ended struct {
+		result *Result
+		err    error
+	}
+	done := make(chan ended, 1)
+	module := example(t, "rust-http/server.wasm")
+	go func() {
+		result, err := Serve(ctx, module, ServeConfig{Config: cfg, Failed: s.fail}, l, create(s.path))
+		done <- ended{result, err}
+	}()
+	s.end = func() (*Result, error) {
+		cancel()
+		e := <-done
+		return e.result, e.err
+	}
+	t.Cleanup(cancel)
+	return s
+}
+
+func (s *service) fail(r *http.Request, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	s.failed = append(s.failed, r.URL.Path+": "+first)
+}
+
+// ask returns what a request is answered with, or why it is not.
+func (s *service) ask(path, body string) string {
+	resp, err := http.Post(s.url+path, "", strings.NewReader(body))
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	text := fmt.Sprintf("%d %s", resp.StatusCode, data)
+	if err != nil {
+		text += err.Error()
+	}
+	return text + resp.Trailer.Get("x-count")
+}
+
+// TestServe serves requests at the same time, records and replays them.
+func TestServe(t *testing.T) {
+	var stderr bytes.Buffer
+	s := serve(t, Config{Stderr: &stderr}, createAt)
+	large := strings.Repeat("0123456789abcdef", 1<<16)
+	want := map[string]string{
+		"/a":       "200 Method::Post /a\nhello5",
+		"/missing": "404 Method::Post /missing\nhello5",
+		"/panic":   "500 Internal Server Error\n",
+		"/none":    "500 Internal Server Error\n",
+		"/error":   "500 Internal Server Error\n",
+		"/cut":     "200 Method::Post /cut\nunexpected EOF",
+		"/large":   "200 Method::Post /large\n" + large + "1048576",
+	}
+	var wait sync.WaitGroup
+	for path, answer := range want {
+		for range 2 {
+			wait.Go(func() {
+				body := "hello"
+				if path == "/large" {
+					body = large
+				}
+				if got := s.ask(path, body); got != answer {
+					t.Errorf("%s: %.100q, want %.100q", path, got, answer)
+				}
+			})
+		}
+	}
+	wait.Wait()
+	result, err := s.end()
+	if err != nil || result.End != EndExit || result.Events == 0 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	slices.Sort(s.failed)
+	failed := []string{
+		"/cut: internal-error: the body was dropped before it was finished",
+		"/error: internal-error(some(\"no luck\"))",
+		"/none: internal-error: the component dropped its response-outparam without a response",
+		"/panic: wasm error: unreachable",
+	}
+	if got := slices.Compact(slices.Clone(s.failed)); len(s.failed) != 8 || !slices.Equal(got, failed) {
+		t.Errorf("%q", s.failed)
+	}
+
+	f := open(t, s.path)
+	if p := f.Header().Program; "http://"+p.Serve != s.url || !p.Embedded {
+		t.Errorf("%+v", p)
+	}
+	starts := map[int32]int{}
+	for _, ev := range eventsOf(t, s.path) {
+		if ev.Kind == format.KindStart {
+			starts[ev.Task]++
+		}
+	}
+	if len(starts) != 14 || starts[0] != 1 || starts[13] != 1 {
+		t.Errorf("tasks and their starts: %v", starts)
+	}
+	again, _, replayedErr, err := replayed(t, s.path, ReplayConfig{})
+	if err != nil {
+		t.Fatalf("replay: %s", report(err))
+	}
+	if again.End != EndExit || again.Events != result.Events || len(replayedErr) != stderr.Len() {
+		t.Errorf("replay: %+v, %d bytes of stderr, want %+v, %d", again, len(replayedErr), result, stderr.Len())
+	}
+}
+
+// TestServeNothing has no request.
+func TestServeNothing(t *testing.T) {
+	s := serve(t, Config{}, createAt)
+	if result, err := s.end(); err != nil || result.Events != 0 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	open(t, s.path)
+}
+
+// TestServeFull serves until the trace is as large as it may be.
+func TestServeFull(t *testing.T) {
+	s := serve(t, Config{}, func(path string) CreateFunc {
+		return func(o writer.Options) (*writer.Writer, error) {
+			o.MaxBytes = 1 << 20
+			return writer.Create(path, o)
+		}
+	})
+	for i := 0; i < 1000 && !strings.HasPrefix(s.ask("/x", strings.Repeat(fmt.Sprint(i), 100_000)), "500"); i++ {
+		if _, err := http.Get(s.url); err != nil {
+			break // it has ended
+		}
+	}
+	result, err := s.end()
+	if err != nil || result.End != EndFull {
+		t.Fatalf("%+v, %v", result, err)
+	}
+}
+
+func TestServeMistakes(t *testing.T) {
+	for _, tt := range []struct {
+		module Module
+		cfg    Config
+		want   string
+	}{
+		{example(t, "hello/hello.wasm"), Config{}, "hello.wasm: a module of WASI preview1, expected a component"},
+		{example(t, "rust-http/client.wasm"), Config{}, "client.wasm: exports no wasi:http/incoming-handler"},
+		{example(t, "rust-http/server.wasm"), Config{AllowNet: []string{"a b"}}, `allowed host "a b"`},
+		{example(t, "rust-http/server.wasm"), Config{Dirs: []format.Preopen{{Host: "/nonexistent", Guest: "/"}}}, "/nonexistent"},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tt.cfg.CacheDir = cacheDir
+		_, err = Serve(t.Context(), tt.module, ServeConfig{Config: tt.cfg}, l, func(writer.Options) (*writer.Writer, error) {
+			t.Error("a trace is created")
+			return nil, errors.New("none")
+		})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %s", err, tt.want)
+		}
+		if _, err := l.Accept(); err == nil {
+			t.Error("the listener is open")
+		}
+	}
+}
+
+// TestHTTPClient records a component that sends requests, and replays it when
+// the server is gone.
+func TestHTTPClient(t *testing.T) {
+	turn := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/0" {
+			<-turn // of the four at once the first is answered last
+		}
+		data, _ := io.ReadAll(r.Body)
+		w.Header()["X-Seen"] = slices.Concat(r.Header["X-A"], r.Header["X-B"])
+		fmt.Fprintf(w, "%s %s %d", r.Method, r.URL, len(data))
+		w.(http.Flusher).Flush()
+		if r.URL.Path == "/3" {
+			close(turn)
+		}
+	}))
+	addr := s.Listener.Addr().String()
+	rec := record(t, example(t, "rust-http/client.wasm"), Config{Args: []string{addr}, AllowHTTP: []string{"127.0.0.1"}})
+	s.Close()
+	seen := `200 [("x-seen", [195, 169]), ("x-seen", [49]), ("x-seen", [50])] `
+	want := "get: " + seen + "14 bytes, \"GET /get?q=1 0\"\n" +
+		"post before: " + seen + "13 bytes, \"POST / 100000\"\n" +
+		"post after: " + seen + "13 bytes, \"POST / 100000\"\n" +
+		"at once 0: " + seen + "8 bytes, \"GET /0 0\"\n" +
+		"at once 1: " + seen + "8 bytes, \"GET /1 0\"\n" +
+		"at once 2: " + seen + "8 bytes, \"GET /2 0\"\n" +
+		"at once 3: " + seen + "8 bytes, \"GET /3 0\"\n" +
+		"refused: ErrorCode::ConnectionRefused\n"
+	if rec.stdout != want {
+		t.Errorf("%s\nwant %s", rec.stdout, want)
+	}
+	verify(t, rec, ReplayConfig{})
+
+	denied := record(t, example(t, "rust-http/client.wasm"), Config{Args: []string{addr}})
+	if !strings.HasPrefix(denied.stdout, "get: ErrorCode::HttpRequestDenied\n") {
+		t.Errorf("%q", denied.stdout)
+	}
+}
+
+// TestRefusals gives a module what only components can have, and the other way
+// round.
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		app  string
+		cfg  Config
+		want error
+	}{
+		{"hello/hello.wasm", Config{AllowHTTP: []string{"*"}}, ErrNoComponent},
+		{"hello/hello.wasm", Config{Cwd: "/"}, ErrNoComponent},
+		{"rust-http/client.wasm", Config{Dial: []string{"127.0.0.1:1"}}, ErrComponent},
+		{"rust-http/client.wasm", Config{Chaos: format.Chaos{Ratio: 1}}, ErrComponent},
+	} {
+		if _, err := Run(t.Context(), example(t, tt.app), tt.cfg); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.app, err, tt.want)
+		}
+	}
+}
