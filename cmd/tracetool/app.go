@@ -9,7 +9,6 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader/remote"
-	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/session"
 )
 
@@ -38,7 +37,7 @@ func newApp() *cli.App {
   tracetool inspect app.trace.arrow      shows what is in it`,
 		Groups: []string{groupRun, groupStore, groupLook, groupChange},
 		Commands: []*cli.Command{
-			recordCommand, replayCommand, runCommand, sessionCommand,
+			recordCommand, replayCommand, runCommand, serveCommand, sessionCommand,
 			getCommand, describeCommand, exportCommand, importCommand, deleteCommand, gcCommand, configCommand,
 			inspectCommand, logsCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
 			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
@@ -117,8 +116,6 @@ func classify(err error) (code int, hint string) {
 		return codeFailed, "run the command again to read the file as it is now"
 	case errors.Is(err, remote.ErrTooLong):
 		return codeFailed, "fetch it into a file and name that"
-	case errors.Is(err, runner.ErrComponent):
-		return codeFailed, "components import the interfaces of WASI 0.2 and later; build it for wasm32-wasip1"
 	}
 	return 0, ""
 }

@@ -20,34 +20,53 @@ import (
 
 // guestFlags are what record and run give to a program, which has nothing else.
 type guestFlags struct {
-	env, envFiles, dirs, invoke []string
-	listen, dial, allowNet      []string
-	stdin, arg0                 string
-	timeout                     time.Duration
-	maxMemory                   int64
-	engine                      engineFlags
-	strace                      straceFlag
-	chaos                       chaosFlags
+	env, envFiles, dirs, invoke       []string
+	listen, dial, allowNet, allowHTTP []string
+	stdin, arg0, cwd                  string
+	timeout                           time.Duration
+	maxMemory                         int64
+	engine                            engineFlags
+	strace                            straceFlag
+	chaos                             chaosFlags
 }
 
 func (g *guestFlags) bind(fs *pflag.FlagSet) {
+	g.bindHost(fs)
+	fs.StringVar(&g.stdin, "stdin", "", "read stdin of the guest from `FILE` instead of inheriting ours")
+	fs.StringArrayVarP(&g.dial, "dial", "D", nil, "connect to the TCP address `HOST:PORT` and give a module the connection")
+	g.chaos.bind(fs)
+	fs.StringArrayVar(&g.invoke, "invoke", nil, "call the export `NAME[(ARGS)]` instead of _start, as in 'add(1, 2)'")
+}
+
+// bindHost binds the flags for what any guest has.
+func (g *guestFlags) bindHost(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&g.env, "env", "e", nil, "set `KEY[=VALUE]` for the guest; a KEY alone takes its value from here")
 	fs.StringArrayVar(&g.envFiles, "env-file", nil, "read lines of KEY=VALUE from `FILE`")
 	fs.StringArrayVarP(&g.dirs, "dir", "d", nil, "give the guest a directory: `HOST[::GUEST][:ro]`; without GUEST . is its root and others keep their name")
-	fs.StringArrayVar(&g.listen, "listen", nil, "give the guest a listener on the TCP address `HOST:PORT`")
-	fs.StringArrayVarP(&g.dial, "dial", "D", nil, "connect to the TCP address `HOST:PORT` and give the guest the connection")
-	fs.StringArrayVar(&g.allowNet, "allow-net", nil, "let the guest's own sockets use `HOST[:PORT]`, or all without a value")
-	fs.Lookup("allow-net").NoOptDefVal = "*"
-	fs.StringVar(&g.stdin, "stdin", "", "read stdin of the guest from `FILE` instead of inheriting ours")
+	fs.StringArrayVar(&g.listen, "listen", nil, "give a module a listener on the TCP address `HOST:PORT`; let a component listen there")
+	g.network(fs)
+	fs.StringVar(&g.cwd, "cwd", "", "let a component begin in the directory `GUEST`")
 	cli.DurationVarP(fs, &g.timeout, "timeout", "", 0, "stop after `DURATION`; this slows tight loops down")
 	cli.SizeVarP(fs, &g.maxMemory, "max-memory", "", 0, "let memory grow to `SIZE` at most, in steps of 64KiB")
-	fs.StringArrayVar(&g.invoke, "invoke", nil, "call the export `NAME[(ARGS)]` instead of _start, as in 'add(1, 2)'")
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
 	g.strace.bind(fs)
-	g.chaos.bind(fs)
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
 	cli.CompleteFlag(fs, "env-file", cli.AnyFile())
+}
+
+// network binds the flags that let a guest reach others.
+func (g *guestFlags) network(fs *pflag.FlagSet) {
+	for _, f := range []struct {
+		to          *[]string
+		name, usage string
+	}{
+		{&g.allowNet, "allow-net", "let the guest's own sockets use `HOST[:PORT]`, or all without a value"},
+		{&g.allowHTTP, "allow-http", "let a component send HTTP requests to `HOST[:PORT]`; without a value to any"},
+	} {
+		fs.StringArrayVar(f.to, f.name, nil, f.usage)
+		fs.Lookup(f.name).NoOptDefVal = "*"
+	}
 }
 
 // engineFlags choose how programs are executed.
@@ -87,8 +106,8 @@ func (e *engineFlags) cacheDir() string {
 // the file that is its stdin.
 func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func(), err error) {
 	cfg = runner.Config{
-		Args: streams.Guest, Arg0: g.arg0, Invoke: g.invoke,
-		Listen: g.listen, Dial: g.dial, AllowNet: g.allowNet,
+		Args: streams.Guest, Arg0: g.arg0, Invoke: g.invoke, Cwd: g.cwd,
+		Listen: g.listen, Dial: g.dial, AllowNet: g.allowNet, AllowHTTP: g.allowHTTP,
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
 		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,

@@ -78,10 +78,15 @@ type recordVerb struct {
 }
 
 func (v *recordVerb) bind(fs *pflag.FlagSet) {
-	fs.StringVarP(&v.trace, "trace", "t", "", "write the trace to `FILE`, - for stdout")
+	v.bindTrace(fs)
 	v.guest.bind(fs)
-	v.keep.bind(fs)
 	v.end.bind(fs)
+}
+
+// bindTrace binds the flags that say where the trace goes, and how.
+func (v *recordVerb) bindTrace(fs *pflag.FlagSet) {
+	fs.StringVarP(&v.trace, "trace", "t", "", "write the trace to `FILE`, - for stdout")
+	v.keep.bind(fs)
 	cli.CompleteFlag(fs, "trace", traceFiles)
 }
 
