@@ -34,7 +34,7 @@ type Config struct {
 	Listen    []string         // "HOST:PORT": of modules TCP listeners, preopened after the directories; of components where they may listen
 	Dial      []string         // "HOST:PORT" of TCP connections to make for a module, preopened after the listeners
 	AllowNet  []string         // what sockets of its own may use, as host.ParseAllowNet reads it; "*": all
-	AllowHTTP []string         // "HOST[:PORT]" that a component may send HTTP requests to; "*": any
+	AllowHTTP []string         // what a component may send HTTP requests to, likewise
 	Cwd       string           // initial working directory of a component; empty: none
 	Stdin     io.Reader        // nil: empty
 	StdinName string           // what the trace says about Stdin: "inherit" or a file name

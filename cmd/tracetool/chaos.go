@@ -22,8 +22,12 @@ func (c *chaosFlags) bind(fs *pflag.FlagSet) {
 	fs.Uint64Var(&c.seed, "chaos-seed", 0, "repeat the faults of a run by its seed `N`; without, it is drawn and printed")
 }
 
-// chaos draws a seed if there is none, and says which.
+// chaos draws a seed if there is none, and says which. Verbs without the flags
+// inject nothing.
 func (c *chaosFlags) chaos(streams *cli.IO) (format.Chaos, error) {
+	if c.fs == nil {
+		return format.Chaos{}, nil
+	}
 	seeded := c.fs.Changed("chaos-seed")
 	switch {
 	case !(c.ratio >= 0 && c.ratio <= 1):

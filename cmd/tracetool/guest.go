@@ -34,6 +34,7 @@ func (g *guestFlags) bind(fs *pflag.FlagSet) {
 	g.bindHost(fs)
 	fs.StringVar(&g.stdin, "stdin", "", "read stdin of the guest from `FILE` instead of inheriting ours")
 	fs.StringArrayVarP(&g.dial, "dial", "D", nil, "connect to the TCP address `HOST:PORT` and give a module the connection")
+	g.strace.bind(fs)
 	g.chaos.bind(fs)
 	fs.StringArrayVar(&g.invoke, "invoke", nil, "call the export `NAME[(ARGS)]` instead of _start, as in 'add(1, 2)'")
 }
@@ -50,7 +51,6 @@ func (g *guestFlags) bindHost(fs *pflag.FlagSet) {
 	cli.SizeVarP(fs, &g.maxMemory, "max-memory", "", 0, "let memory grow to `SIZE` at most, in steps of 64KiB")
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
-	g.strace.bind(fs)
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
 	cli.CompleteFlag(fs, "env-file", cli.AnyFile())
 }
@@ -115,6 +115,9 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 	}
 	if _, err := host.ParseAllowNet(g.allowNet); err != nil {
 		return cfg, nil, cli.Usagef("--allow-net: %w", err)
+	}
+	if _, err := host.ParseAllowNet(g.allowHTTP); err != nil {
+		return cfg, nil, cli.Usagef("--allow-http: %w", err)
 	}
 	if cfg.MemoryPages, err = memoryPages(g.maxMemory); err != nil {
 		return cfg, nil, err

@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -75,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"contains":  contains,
 			"fill":      fill,
 			"unhex":     unhex,
+			"served":    served,
 			"arrowfile": arrowFile,
 			"serve":     serve,
 		},
@@ -99,6 +104,32 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// served FILE PATH STATUS asks the server whose address is in what serve says in a
+// file, as soon as it is, and checks the status.
+func served(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: served FILE PATH STATUS")
+	}
+	address := regexp.MustCompile(`http://[0-9.:]+`)
+	for range 500 {
+		said, _ := os.ReadFile(ts.MkAbs(args[0]))
+		url := address.FindString(string(said))
+		if url == "" {
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		resp, err := http.Get(url + args[1])
+		ts.Check(err)
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if got := strconv.Itoa(resp.StatusCode); got != args[2] {
+			ts.Fatalf("status %s, want %s", got, args[2])
+		}
+		return
+	}
+	ts.Fatalf("%s names no address", args[0])
 }
 
 // only DIR [NAME...] checks that a directory holds these files and no others.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +89,7 @@ func (h *Host) prepare(r *outgoingRequest, options *requestOptions) (*exchange, 
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	if !h.allowHTTP.has(hostname, port) {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || !h.allowHTTP.Name(hostname, uint16(n)) {
 		return nil, &httpError{code: "HTTP-request-denied"}
 	}
 	x := &exchange{wake: h.wake, addr: net.JoinHostPort(hostname, port), out: r.out}

@@ -47,7 +47,7 @@ func (h *Host) newLookup(name string) (*nameLookup, error) {
 	switch {
 	case !validDomain(name):
 		return nil, errInvalidArgument
-	case !h.allowNet.has(name, ""):
+	case !h.allowNet.Name(name, 0):
 		return nil, errAccessDenied
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,10 +92,10 @@ func (l *nameLookup) ready(h *Host) bool {
 		l.err = lookupError(err)
 		return true
 	}
+	h.allowNet.Resolved(l.name, found)
 	for _, addr := range found {
 		if addr = addr.Unmap(); !slices.Contains(l.found, addr) {
 			l.found = append(l.found, addr)
-			h.resolved[addr.WithZone("")] = append(h.resolved[addr.WithZone("")], h.allowNet.of(l.name)...)
 		}
 	}
 	return true

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/tracetool/tracetool/runner/component"
@@ -272,38 +273,20 @@ func (h *Host) checkRemote(f family, remote netip.AddrPort) error {
 	switch {
 	case !f.fits(remote.Addr()), remote.Addr().IsUnspecified(), remote.Port() == 0:
 		return errInvalidArgument
-	case !h.mayReach(remote):
+	case !h.allowNet.Address(remote):
 		return errAccessDenied
 	}
 	return nil
 }
 
-// mayReach tells whether the guest may send to an address: it is listed, or a
-// listed name has been resolved to it.
-func (h *Host) mayReach(a netip.AddrPort) bool {
-	port := strconv.Itoa(int(a.Port()))
-	addr := a.Addr().WithZone("")
-	return h.allowNet.has(addr.String(), port) ||
-		h.resolved[addr].has("", port) ||
-		addr.IsLoopback() && h.allowNet.has("localhost", port)
-}
-
 // mayListen tells whether the guest may be reached at an address, where port 0
 // is any that is free.
 func (h *Host) mayListen(a netip.AddrPort) bool {
-	port := strconv.Itoa(int(a.Port()))
-	for _, l := range h.listen {
-		listed, err := netip.ParseAddr(l.host)
-		anyHost := l.host == "" || err == nil && listed.IsUnspecified() || l.host == "localhost" && a.Addr().IsLoopback()
-		if (anyHost || listed == a.Addr().WithZone("")) && (l.port == "" || l.port == port) {
-			return true
-		}
-	}
-	return false
+	return h.allowNet.Address(a) || slices.ContainsFunc(h.listen, func(r listenRule) bool { return r.match(a) })
 }
 
 // offline tells that the guest may use no socket at all.
-func (h *Host) offline() bool { return len(h.listen) == 0 && len(h.allowNet) == 0 }
+func (h *Host) offline() bool { return len(h.listen) == 0 && h.allowNet == nil }
 
 // checkBind checks an address to bind to. Any free port will do for a guest
 // that may send anything at all: it is not reached there unless it listens.
@@ -311,7 +294,7 @@ func (h *Host) checkBind(f family, local netip.AddrPort) error {
 	switch {
 	case !f.fits(local.Addr()):
 		return errInvalidArgument
-	case h.mayListen(local), local.Port() == 0 && len(h.allowNet) > 0:
+	case h.mayListen(local), local.Port() == 0 && h.allowNet != nil:
 		return nil
 	}
 	return errAccessDenied

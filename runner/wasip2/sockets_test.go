@@ -109,7 +109,11 @@ func TestTCP(t *testing.T) {
 }
 
 func TestTCPErrors(t *testing.T) {
-	g := newGuest(t, Config{Listen: []string{"127.0.0.1:0"}, AllowNet: []string{"127.0.0.1"}})
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGuest(t, Config{Listen: []string{"127.0.0.1:0"}, AllowNet: []string{taken.Addr().String()}})
 	n := g.rep("wasi:sockets/instance-network instance-network")
 	create := func(family int) value { return g.rep("wasi:sockets/tcp-create-socket create-tcp-socket", kase(family)) }
 	for _, tt := range []struct {
@@ -136,10 +140,6 @@ func TestTCPErrors(t *testing.T) {
 			}
 		}
 	}
-	taken, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := newGuest(t, Config{Listen: []string{taken.Addr().String()}})
 	n2 := h.rep("wasi:sockets/instance-network instance-network")
 	s := h.rep("wasi:sockets/tcp-create-socket create-tcp-socket", kase(0))
@@ -161,7 +161,7 @@ func TestTCPErrors(t *testing.T) {
 // TestTCPListenOnlyWhereAsked has a guest that may connect, and so bind, but not
 // listen.
 func TestTCPListenOnlyWhereAsked(t *testing.T) {
-	g := newGuest(t, Config{AllowNet: []string{"127.0.0.1"}})
+	g := newGuest(t, Config{AllowNet: []string{"127.0.0.1:1"}})
 	n := g.rep("wasi:sockets/instance-network instance-network")
 	s := g.rep("wasi:sockets/tcp-create-socket create-tcp-socket", kase(0))
 	g.want("ok", tcp+"start-bind", s, n, address("127.0.0.1:0"))
@@ -412,21 +412,23 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestMayReach(t *testing.T) {
-	allow, err := parseAllow("allowed host", []string{"localhost:81", "example.org:80", "10.0.0.1", "[::2]:5"})
+func TestListenRules(t *testing.T) {
+	rules, err := parseListen([]string{"127.0.0.1:0", ":81", "0.0.0.0:82", "localhost:83", "[::2]:5"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Host{allowNet: allow, resolved: map[netip.Addr]allowList{}}
-	found := netip.MustParseAddr("192.0.2.7")
-	h.resolved[found] = h.allowNet.of("Example.org.")
+	h := &Host{listen: rules}
 	for addr, want := range map[string]bool{
-		"10.0.0.1:1": true, "10.0.0.2:1": false, "[::2]:5": true, "[::2]:6": false,
-		"127.0.0.1:81": true, "127.0.0.1:80": false, "[::1]:81": true,
-		"192.0.2.7:80": true, "192.0.2.7:81": false,
+		"127.0.0.1:0": true, "127.0.0.2:0": false, "10.0.0.1:81": true, "10.0.0.1:82": true,
+		"127.0.0.1:83": true, "[::1]:83": true, "10.0.0.1:83": false, "[::2]:5": true, "[::2]:6": false,
 	} {
-		if got := h.mayReach(netip.MustParseAddrPort(addr)); got != want {
+		if got := h.mayListen(netip.MustParseAddrPort(addr)); got != want {
 			t.Errorf("%s: %v", addr, got)
+		}
+	}
+	for _, address := range []string{"", "x", "example.org:80", "127.0.0.1:http", "127.0.0.1:70000"} {
+		if _, err := parseListen([]string{address}); err == nil {
+			t.Errorf("%q is accepted", address)
 		}
 	}
 }

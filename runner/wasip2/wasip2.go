@@ -29,7 +29,6 @@ import (
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
-	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -55,12 +54,11 @@ type Config struct {
 	// Listen lists the addresses where the guest may listen, HOST:PORT; port 0
 	// is for any that is free.
 	Listen []string
-	// AllowNet lists what the guest may reach by TCP and UDP and whose names
-	// it may look up, as HOST or HOST:PORT. A name stands for the addresses
-	// that the guest has it resolved to. An empty entry and "*" are any.
+	// AllowNet lists what the guest may use by TCP and UDP, and whose names it
+	// may look up, as host.ParseAllowNet reads it.
 	AllowNet []string
 	// AllowHTTP lists the servers that the guest may send HTTP requests to, as
-	// HOST or HOST:PORT. An empty entry and "*" are any.
+	// host.ParseAllowNet reads it.
 	AllowHTTP []string
 	// Stdin, Stdout and Stderr may be files of the host, which the guest sees
 	// as terminals if they are. They stay open when the Host is closed. A
@@ -98,12 +96,12 @@ type Host struct {
 	entryStreams resources[*entryStream]
 
 	socketResources
-	listen, allowNet allowList
-	resolved         map[netip.Addr]allowList // what listed names have been resolved to
-	conns            tcpConns
+	listen   []listenRule
+	allowNet *host.AllowNet // nil: nothing
+	conns    tcpConns
 
 	httpResources
-	allowHTTP allowList
+	allowHTTP *host.AllowNet // nil: nothing
 	roots     *x509.CertPool // nil: the system's
 
 	droppers map[string]dropper
@@ -137,7 +135,7 @@ func New(cfg Config) (*Host, error) {
 	h.stdin = host.NewStdin(cfg.Stdin, h.wake)
 	h.stdout = host.NewStdout(cfg.Stdout, h.wake)
 	h.stderr = host.NewStdout(cfg.Stderr, h.wake)
-	h.droppers, h.resolved = map[string]dropper{}, map[netip.Addr]allowList{}
+	h.droppers = map[string]dropper{}
 	h.nameResources()
 	if err := h.openDirs(cfg.Dirs); err != nil {
 		h.Close()
@@ -175,22 +173,25 @@ func newRandom() io.Reader {
 }
 
 // configure takes over what can be wrong in a Config.
-func (h *Host) configure(cfg Config) error {
-	for _, list := range []struct {
-		what    string
-		entries []string
-		to      *allowList
-	}{
-		{"address to listen on", cfg.Listen, &h.listen},
-		{"allowed host", cfg.AllowNet, &h.allowNet},
-		{"allowed HTTP server", cfg.AllowHTTP, &h.allowHTTP},
-	} {
-		var err error
-		if *list.to, err = parseAllow(list.what, list.entries); err != nil {
-			return err
-		}
+func (h *Host) configure(cfg Config) (err error) {
+	if h.listen, err = parseListen(cfg.Listen); err != nil {
+		return err
+	}
+	if h.allowNet, err = parseAllow(cfg.AllowNet); err != nil {
+		return fmt.Errorf("allowed host %w", err)
+	}
+	if h.allowHTTP, err = parseAllow(cfg.AllowHTTP); err != nil {
+		return fmt.Errorf("allowed HTTP server %w", err)
 	}
 	return h.setStrings(cfg)
+}
+
+// parseAllow is host.ParseAllowNet, but nil for no rules.
+func parseAllow(rules []string) (*host.AllowNet, error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	return host.ParseAllowNet(rules)
 }
 
 // setStrings checks the texts that the guest is given: they must be UTF-8.

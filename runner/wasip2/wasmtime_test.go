@@ -201,7 +201,7 @@ func (o *outside) config(t *testing.T, name string, out io.Writer) Config {
 		Stdin: strings.NewReader(o.stdin), Stdout: out, Stderr: out, AllowHTTP: []string{"*"},
 	}
 	if !o.none {
-		cfg.Listen, cfg.AllowNet = []string{"*"}, []string{"*"}
+		cfg.AllowNet = []string{"*"}
 	}
 	return cfg
 }
