@@ -84,7 +84,7 @@ func create(t *testing.T, path string, opts writer.Options, events []format.Even
 	if opts.Header == nil {
 		opts.Header = header()
 	}
-	if opts.Schema == nil {
+	if opts.Schema == nil && opts.Modules == nil {
 		opts.Modules, opts.Functions = moduleNames, functionNames
 	}
 	w, err := writer.Create(path, opts)

@@ -58,6 +58,10 @@ func (v *networkView) print(ctx context.Context, streams *cli.IO, f *reader.File
 	if !f.IsEvents() {
 		return cli.Usagef("%s: the trace is a table of other records than events", v.name)
 	}
+	if slices.ContainsFunc(f.Header().Functions, func(fn format.Function) bool { return fn.Signature != "" }) {
+		return cli.WithHint(cli.Usagef("%s: the program is a component, whose calls say themselves what goes over the network", v.name),
+			"tracetool inspect --events shows them")
+	}
 	q, err := v.filter.filter(f)
 	if err != nil {
 		return err
