@@ -35,6 +35,11 @@ func (s *source) readLayout() (*layout, error) {
 	if err := s.checkMagic(); err != nil {
 		return nil, err
 	}
+	return s.readEnd()
+}
+
+// readEnd reads the footer alone. That saves reading the beginning from the disk.
+func (s *source) readEnd() (*layout, error) {
 	footer, end, err := s.readFooter()
 	if err != nil {
 		return nil, err
@@ -180,13 +185,27 @@ func (s *source) parseFooter(footer []byte, end int64) (*layout, error) {
 	}
 	l := &layout{schema: info.Schema, dictionaries: info.Dictionaries, segments: info.Batches,
 		first: format.FirstFrame, end: end, summary: new(format.Summary), footer: footer}
-	if err := json.Unmarshal([]byte(info.Value(format.KeySummary)), l.summary); err != nil {
+	if err := s.decodeSummary([]byte(info.Value(format.KeySummary)), l.summary); err != nil {
 		return nil, fmt.Errorf("%s: %w", format.KeySummary, err)
 	}
 	if err := json.Unmarshal([]byte(info.Value(format.KeyIndex)), &l.index); err != nil {
 		return nil, fmt.Errorf("%s: %w", format.KeyIndex, err)
 	}
 	return l, l.check(s.limits)
+}
+
+// decodeSummary leaves out the functions, which take most of the time, where a
+// brief summary will do: the outer field hides the inner one from the decoder.
+func (s *source) decodeSummary(data []byte, to *format.Summary) error {
+	if !s.brief {
+		return json.Unmarshal(data, to)
+	}
+	var brief struct {
+		*format.Summary
+		Functions json.RawMessage `json:"functions"`
+	}
+	brief.Summary = to
+	return json.Unmarshal(data, &brief)
 }
 
 // check makes sure that the frames follow each other inside the file.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +73,7 @@ func (r *Registry) IDs() ([]string, error) { return r.names(processesDir, format
 
 // readers is how many traces are read at once: while one waits for the disk
 // others are parsed.
-var readers = 4 * runtime.GOMAXPROCS(0)
+var readers = 16
 
 // Processes reads what the ends of the traces of these recordings tell, in
 // their order. Those that are deleted meanwhile are left out.
