@@ -311,7 +311,6 @@ func TestHTTPFourAtOnce(t *testing.T) {
 	for i := range turn {
 		turn[i] = make(chan struct{})
 	}
-	close(turn[4])
 	addr := server(t, func(w http.ResponseWriter, r *http.Request) {
 		i := int(r.URL.Path[1] - '0')
 		<-turn[i+1]
@@ -327,6 +326,7 @@ func TestHTTPFourAtOnce(t *testing.T) {
 		ps = append(ps, g.rep(web+"[method]future-incoming-response.subscribe", f))
 	}
 	g.want("none", web+"[method]future-incoming-response.get", fs[0])
+	close(turn[4])
 	for left := 4; left > 0; left-- {
 		resp := g.response(fs[left-1])
 		body, _, _ := g.body(resp, consumeResponse)

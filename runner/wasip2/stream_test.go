@@ -94,6 +94,7 @@ func TestSplice(t *testing.T) {
 	var out bytes.Buffer
 	g := newGuest(t, Config{Stdin: strings.NewReader("hello"), Stdout: &out})
 	in, s := g.rep("wasi:cli/stdin get-stdin"), g.rep("wasi:cli/stdout get-stdout")
+	g.block(in, streams+"input-stream.subscribe")
 	g.want("ok(2)", streams+"output-stream.splice", s, in, u64(2))
 	g.want("ok(3)", streams+"output-stream.blocking-splice", s, in, u64(1<<60))
 	g.want("err(closed)", streams+"output-stream.blocking-splice", s, in, u64(1))
