@@ -46,8 +46,9 @@ func (m cached) Run() int {
 	return m.M.Run()
 }
 
-// cacheVariables say where the user's cache is, on one system or another.
-var cacheVariables = []string{"XDG_CACHE_HOME", "LocalAppData", "HOME"}
+// cacheVariables say where the user's cache, data and settings are, on one system or
+// another.
+var cacheVariables = []string{"XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LocalAppData", "AppData", "HOME"}
 
 func TestTableOfCommands(t *testing.T) {
 	if err := newApp().Validate(); err != nil {
