@@ -13,7 +13,6 @@ const (
 	typeComponent    = -0x3f
 	typeInstance     = -0x3e
 	typeAsyncFunc    = -0x3d
-	typeResource     = -0x41
 	typeRecord       = -0x0e
 	typeVariant      = -0x0f
 	typeList         = -0x10
@@ -29,6 +28,10 @@ const (
 	typeFuture       = -0x1b
 	typeErrorContext = -0x1c
 	typeMap          = -0x1d
+
+	// These two are single bytes too, but their numbers are not negative.
+	typeResource      = 0x3f
+	typeAsyncResource = 0x3e
 )
 
 // primitives are the types that need no definition.
@@ -45,6 +48,7 @@ var primitives = func() map[int64]*valType {
 var unsupportedTypes = map[int64]string{
 	typeAsyncFunc: "an async function (WASI 0.3)", typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
 	typeErrorContext: "an error-context (WASI 0.3)", typeMap: "a map", typeFixedList: "a list of fixed length",
+	typeAsyncResource: "a resource with an async destructor (WASI 0.3)",
 }
 
 // typeSection reads types into the scope.
@@ -64,8 +68,6 @@ func (s *scope) typeDef(in *reader) (t typeDef) {
 	code := in.s33()
 	switch {
 	case in.err != nil:
-	case code >= 0:
-		in.fail("a type index where a type is defined")
 	case unsupportedTypes[code] != "":
 		in.unsupported("%s", unsupportedTypes[code])
 	case primitives[code] != nil:
@@ -78,6 +80,8 @@ func (s *scope) typeDef(in *reader) (t typeDef) {
 		t.inst = s.instanceType(in)
 	case code == typeResource:
 		t.res = s.resourceType(in)
+	case code >= 0:
+		in.fail("a type index where a type is defined")
 	default:
 		t.val = s.defined(in, code)
 	}
@@ -184,7 +188,7 @@ func (s *scope) valType(in *reader) *valType {
 		return nil
 	case code < 0 && primitives[code] != nil:
 		return primitives[code]
-	case unsupportedTypes[code] != "":
+	case code < 0 && unsupportedTypes[code] != "":
 		in.unsupported("%s", unsupportedTypes[code])
 		return nil
 	case code < 0:

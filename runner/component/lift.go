@@ -244,10 +244,10 @@ const utf16Tag = 1 << 31
 
 // text lifts a string of n code units at ptr.
 func (l *lifter) text(ptr, n uint32) {
-	l.checkSize(int(n &^ utf16Tag))
 	switch {
 	case l.encoding == utf8Strings:
 		raw := l.bytes(ptr, uint64(n), 1, "string")
+		l.checkSize(len(raw))
 		if !utf8.Valid(raw) {
 			trap("invalid utf-8 in a string of %d bytes at %#x", n, ptr)
 		}
@@ -262,6 +262,7 @@ func (l *lifter) text(ptr, n uint32) {
 }
 
 func (l *lifter) utf16(raw []byte) {
+	l.checkSize(len(raw))
 	text := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i += 2 {
 		r := rune(binary.LittleEndian.Uint16(raw[i:]))
@@ -282,6 +283,7 @@ func (l *lifter) utf16(raw []byte) {
 }
 
 func (l *lifter) latin1(raw []byte) {
+	l.checkSize(len(raw))
 	text := make([]byte, 0, len(raw))
 	for _, c := range raw {
 		text = utf8.AppendRune(text, rune(c))
