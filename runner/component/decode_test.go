@@ -96,3 +96,37 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestDecodeErrors: one line says what is wrong, or missing, and at which byte.
+func TestDecodeErrors(t *testing.T) {
+	types := func(def string) string { return string(appendSection(nil, sectionType, 1, []byte(def))) }
+	for _, tt := range []struct{ content, want string }{
+		{"\x0d\x00", "malformed component at byte 10: a section of number 13"},
+		{"\x07\x09\x01", "malformed component at byte 10: 1 bytes, want 9"},
+		{"\x07\x02\x00\x00", "malformed component at byte 11: 1 bytes too many in a section"},
+		{"\x07\x01\x05", "malformed component at byte 11: 5 elements in 0 bytes"},
+		{"\x01\x08\x00asm\x02\x00\x00\x00", "malformed component at byte 18: a core module that does not begin with \"\\x00asm\\x01\\x00\\x00\\x00\""},
+		{types("\x72\x00"), "malformed component at byte 13: record type must have at least one field"},
+		{types("\x72\x02\x01a\x7f\x01A\x7f"), "malformed component at byte 19: \"A\" conflicts with a previous name"},
+		{types("\x72\x01\x02a_\x7f"), "malformed component at byte 16: \"a_\" is not a kebab-case name"},
+		{types("\x70\x05"), "malformed component at byte 13: type 5 of 0"},
+		{types("\x3f\x7e\x00"), "malformed component at byte 13: resources can only be represented by `i32`"},
+		{types("\x00"), "malformed component at byte 12: a type index where a type is defined"},
+		{types("\x43\x00\x01\x00"), "unsupported at byte 12: an async function (WASI 0.3)"},
+		{types("\x66\x00"), "unsupported at byte 12: a stream (WASI 0.3)"},
+		{types("\x65\x00"), "unsupported at byte 12: a future (WASI 0.3)"},
+		{types("\x3e\x7f\x00"), "unsupported at byte 12: a resource with an async destructor (WASI 0.3)"},
+		{"\x08\x02\x01\x40", "unsupported at byte 12: threads (canonical definition 0x40)"},
+		{"\x08\x02\x01\x09", "unsupported at byte 12: an async built-in of WASI 0.3 (canonical definition 0x9)"},
+		{"\x09\x03\x00\x00\x00", "unsupported at byte 10: values and start functions of components"},
+		{"\x05\x05\x01\x00\x07\x00\x00", "malformed component at byte 13: component 7 of 0"},
+		{"\x0a\x06\x01\x00\x01f\x01\x03", "malformed component at byte 16: type 3 of 0"},
+		{"\x0b\x07\x01\x00\x01f\x01\x04\x00", "malformed component at byte 16: func 4 of 0"},
+	} {
+		_, err := Decode([]byte(preamble + tt.content))
+		var at *DecodeError
+		if err == nil || err.Error() != tt.want || !errors.As(err, &at) {
+			t.Errorf("%x:\n%v, want\n%s", tt.content, err, tt.want)
+		}
+	}
+}
