@@ -168,7 +168,10 @@ func bridgeModule(exports []coreExport, items []*coreItem) []byte {
 		imports = appendName(appendName(imports, strconv.Itoa(i)), it.name)
 		imports = append(imports, byte(it.typ.sort))
 		switch e := it.typ; e.sort {
-		case coreFunc:
+		case coreFunc, coreTag:
+			if e.sort == coreTag {
+				imports = append(imports, 0) // its attribute
+			}
 			types = append(types, 0x60)
 			types = appendName(appendName(types, string(e.params)), string(e.results))
 			imports = binary.AppendUvarint(imports, typeCount)

@@ -77,6 +77,7 @@ const (
 	coreSectionMemory = 5
 	coreSectionGlobal = 6
 	coreSectionExport = 7
+	coreSectionTag    = 13
 )
 
 const coreVersion = "\x00asm\x01\x00\x00\x00"
@@ -103,7 +104,7 @@ func scanModule(in *reader) *moduleType {
 	for s.err == nil && s.left() > 0 {
 		id := s.byte()
 		sec := s.section(s.u32())
-		if id >= coreSectionType && id <= coreSectionExport {
+		if id >= coreSectionType && id <= coreSectionExport || id == coreSectionTag {
 			inner := *s
 			inner.reader = sec
 			inner.scan(id)
@@ -127,6 +128,8 @@ func (s *coreScanner) scan(id byte) {
 		s.vector(func(int) { s.table() })
 	case coreSectionMemory:
 		s.vector(func(int) { s.memories = append(s.memories, s.memory()) })
+	case coreSectionTag:
+		s.vector(func(int) { s.tags = append(s.tags, s.tag(s.funcOf)) })
 	case coreSectionGlobal:
 		s.vector(func(int) {
 			s.globals = append(s.globals, s.global())
@@ -292,14 +295,21 @@ func (s *reader) externType(funcOf func(uint32) coreEntity) coreEntity {
 	case coreGlobal:
 		return s.global()
 	case coreTag:
-		s.byte()
-		e := funcOf(s.u32())
-		e.sort = coreTag
-		return e
+		return s.tag(funcOf)
 	default:
 		s.fail("an import of sort %#x", byte(k))
 		return coreEntity{}
 	}
+}
+
+// tag reads the type of a tag, which is that of a function.
+func (s *reader) tag(funcOf func(uint32) coreEntity) coreEntity {
+	if attribute := s.byte(); attribute != 0 {
+		s.fail("a tag of attribute %#x", attribute)
+	}
+	e := funcOf(s.u32())
+	e.sort = coreTag
+	return e
 }
 
 func (s *coreScanner) exported() {
@@ -311,8 +321,6 @@ func (s *coreScanner) exported() {
 	case s.err != nil:
 	case twice:
 		s.fail("a second export %q", name)
-	case k == coreTag && uint64(index) >= uint64(len(list)):
-		s.typ.exports[name] = coreEntity{sort: coreTag}
 	case uint64(index) >= uint64(len(list)):
 		s.fail("export %q: %s %d of %d", name, k, index, len(list))
 	default:

@@ -29,9 +29,8 @@ const (
 	typeErrorContext = -0x1c
 	typeMap          = -0x1d
 
-	// These two are single bytes too, but their numbers are not negative.
-	typeResource      = 0x3f
-	typeAsyncResource = 0x3e
+	// It is a single byte too, but its number is not negative.
+	typeResource = 0x3f
 )
 
 // primitives are the types that need no definition.
@@ -48,7 +47,6 @@ var primitives = func() map[int64]*valType {
 var unsupportedTypes = map[int64]string{
 	typeAsyncFunc: "an async function (WASI 0.3)", typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
 	typeErrorContext: "an error-context (WASI 0.3)", typeMap: "a map", typeFixedList: "a list of fixed length",
-	typeAsyncResource: "a resource with an async destructor (WASI 0.3)",
 }
 
 // typeSection reads types into the scope.
@@ -166,7 +164,9 @@ func (s *scope) cases(in *reader) []field {
 	var names nameSet
 	in.vector(func(int) {
 		f := field{name: in.label(), typ: s.optionalType(in)}
-		in.flag("refinement of a case")
+		if b := in.byte(); b != 0 { // once which case it refines
+			in.fail("%#x behind a case, want 0", b)
+		}
 		in.check(names.add(f.name))
 		list = append(list, f)
 	})

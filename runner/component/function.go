@@ -224,7 +224,7 @@ func (f *loweredFunction) lower(ctx context.Context, stack []uint64, result []by
 func (in *instance) builtin(st stepBuiltin) api.GoModuleFunc {
 	typ := in.resources[st.slot]
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
-		if !in.mayLeave {
+		if !in.mayLeave && st.code != canonResourceRep {
 			trap("cannot leave component instance")
 		}
 		n := uint32(stack[0])
