@@ -104,7 +104,7 @@ func (t *target) started(sync bool) error {
 		}
 	}
 	if sync {
-		return errors.Join(t.file.Sync(), syncDir(filepath.Dir(t.path)))
+		return errors.Join(t.file.Sync(), SyncDir(filepath.Dir(t.path)))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (t *target) finish(size int64, sync bool) error {
 		}
 	}
 	if sync {
-		return syncDir(filepath.Dir(t.path))
+		return SyncDir(filepath.Dir(t.path))
 	}
 	return nil
 }
@@ -187,8 +187,8 @@ func (t *target) restore() error {
 	return t.file.Truncate(t.old.at + int64(len(t.old.data)))
 }
 
-// syncDir makes a directory's entries durable, where the system can.
-func syncDir(path string) error {
+// SyncDir makes a directory's entries durable, where the system can.
+func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // Garbage is a file that nothing refers to.
@@ -38,7 +39,7 @@ func (r *Registry) Collect(ctx context.Context, remove bool) ([]Garbage, error) 
 			return nil, err
 		}
 	}
-	return list, errors.Join(syncDir(r.path(modulesDir)), syncDir(r.path(processesDir)))
+	return list, errors.Join(writer.SyncDir(r.path(modulesDir)), writer.SyncDir(r.path(processesDir)))
 }
 
 // garbage lists it. The registry is locked.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/tracetool/tracetool/writer"
 )
 
 // temporarySuffix ends the names of files that are not complete.
@@ -41,7 +43,7 @@ func (r *Registry) writeFile(path string, data []byte) error {
 		os.Remove(name)
 		return named(err, path)
 	}
-	return syncDir(filepath.Dir(path))
+	return writer.SyncDir(filepath.Dir(path))
 }
 
 // fill writes, syncs and closes a file.
@@ -82,19 +84,6 @@ func named(err error, path string) error {
 		e.Path = path
 	}
 	return err
-}
-
-// syncDir makes a directory's entries durable, where the system can.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, os.ErrInvalid) && !errors.Is(err, os.ErrPermission) {
-		return err
-	}
-	return nil
 }
 
 // names lists the files of a directory that end in suffix, without it, sorted.

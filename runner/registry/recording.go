@@ -89,7 +89,7 @@ func (rec *Recording) Commit() error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(rec.Path()))
+	return writer.SyncDir(filepath.Dir(rec.Path()))
 }
 
 // startOf is the time in an id of version 7, zero in others.
