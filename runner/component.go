@@ -195,7 +195,7 @@ func (c *common) describeExports(decoded *component.Component, exports []compone
 }
 
 func describeComponent(f component.Func) format.Function {
-	return format.Function{Module: f.Interface, Name: f.Name, Signature: f.Type.String(), Untimed: call.Untimed(f.Interface)}
+	return format.Function{Module: f.Interface, Name: f.Name, Signature: f.Type.String(), Untimed: call.Untimed(f.Interface, f.Name)}
 }
 
 // resourceNames splits "wasi:io/streams.input-stream" into the names of its

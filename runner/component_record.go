@@ -24,7 +24,7 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 	}
 	c := &recordedCall{recorder: h.recorder, sig: call.NewSignature(iface, name, sig), inner: inner}
 	c.ender.module, c.ender.name = h.names.add(iface, name)
-	c.untimed = call.Untimed(iface)
+	c.untimed = call.Untimed(iface, name)
 	if c.sig.Clock != call.NoClock {
 		return c.clockNow, nil
 	}
@@ -35,7 +35,8 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
 	module, name := h.names.add(resourceNames(resource))
 	h.inner.Drop(ctx, resource, rep)
-	h.append(&format.Event{Time: h.clock.Wall(), Kind: format.KindDrop, Module: module, Function: name,
+	h.last = h.clock.Wall()
+	h.append(&format.Event{Time: h.last, Kind: format.KindDrop, Module: module, Function: name,
 		P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0})
 }
 
@@ -57,9 +58,23 @@ func (c *recordedCall) begin(k *component.Call) (began int64) {
 	ev := &c.ev
 	ev.Kind, ev.Module, ev.Function = format.KindCall, c.ender.module, c.ender.name
 	ev.Has = format.HasModule | format.HasFunction
-	ev.Time, ev.Duration, ev.Errno, ev.Value, ev.Output = began+c.clock.offset, 0, 0, 0, nil
+	ev.Time, ev.Duration, ev.Errno, ev.Value, ev.Output = c.timeOf(began), 0, 0, 0, nil
 	c.sig.SetArgs(ev, k.Args.Rest())
 	return began
+}
+
+// coarseTime is how far the time of a call may be off that takes no time: it has
+// that of the event before it, which costs nothing to keep, if that is nearer.
+const coarseTime = 4096
+
+// timeOf returns the time of a call's event.
+func (c *recordedCall) timeOf(began int64) int64 {
+	now := began + c.clock.offset
+	if since := now - c.last; c.untimed && c.sig.Clock == call.NoClock && since >= 0 && since < coarseTime {
+		return c.last
+	}
+	c.last = now
+	return now
 }
 
 func (c *recordedCall) call(ctx context.Context, k *component.Call) error {
@@ -98,7 +113,8 @@ func (c *recordedCall) clockNow(_ context.Context, k *component.Call) error {
 
 // startedComponent writes the row before a call of a component's export.
 func (r *recorder) startedComponent(f component.Func, args []byte) bool {
-	r.export = format.Event{Time: r.clock.Wall()}
+	r.last = r.clock.Wall()
+	r.export = format.Event{Time: r.last}
 	module, name := r.names.add(f.Interface, f.Name)
 	startComponentEvent(&r.export, module, name, args)
 	r.err = r.put(&r.export)

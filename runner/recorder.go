@@ -24,6 +24,7 @@ type recorder struct {
 	names   *dictionaries
 	export  format.Event  // of the export that is running
 	peer    func() string // of the connection that was accepted last
+	last    int64         // time of a component's last event
 
 	task   int32
 	shared *sync.Mutex // of the writer, nil if nobody else has it

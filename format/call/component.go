@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,15 +91,16 @@ func SignatureOf(fn *format.Function) (*Signature, error) {
 	return s, nil
 }
 
-// Untimed reports whether the duration of an interface's calls says nothing:
-// what they do takes no time, or is not of the world outside.
-func Untimed(module string) bool {
-	for _, prefix := range []string{"wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:http/types"} {
-		if strings.HasPrefix(module, prefix) {
-			return true
-		}
+// untimedInterfaces are those of which no call takes time, by their prefix.
+var untimedInterfaces = []string{"wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:http/types"}
+
+// Untimed reports whether the duration of a component function's calls says
+// nothing: what they do takes no time, or is not of the world outside.
+func Untimed(module, name string) bool {
+	if strings.HasSuffix(name, ".subscribe") || name == "[method]output-stream.check-write" {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(untimedInterfaces, func(prefix string) bool { return strings.HasPrefix(module, prefix) })
 }
 
 // SetArgs sets the columns of a call's parameters, which are canonical bytes.
