@@ -190,6 +190,9 @@ func outputOf(iface, name string) outputKind {
 
 // output shows what the guest writes to stdout and stderr.
 func (c *replayedCall) output(ev *format.Event, result []byte) {
+	if c.show == outputNone {
+		return
+	}
 	d := canon.NewDecoder(result)
 	switch c.show {
 	case outputStdout:
@@ -200,7 +203,7 @@ func (c *replayedCall) output(ev *format.Event, result []byte) {
 		return
 	}
 	w := c.comp.out[uint32(ev.P[0])]
-	if c.show == outputNone || w == nil || ev.Errno != 0 {
+	if w == nil || ev.Errno != 0 {
 		return
 	}
 	in := canon.NewDecoder(ev.Input)

@@ -215,10 +215,12 @@ func (s *Signature) AppendResult(dst []byte, startNS int64, ev *format.Event) ([
 	switch {
 	case ev.Has&format.HasOutput != 0:
 		dst = append(dst, ev.Output...)
+	case ev.Has&format.HasValue != 0 && t.Kind == canon.U64: // which has any bits
+		return binary.AppendUvarint(dst, uint64(ev.Value)), nil
 	case ev.Has&format.HasValue != 0 && t.Kind.Scalar():
 		dst = appendScalar(dst, t.Kind, ev.Value)
 	case s.Clock == MonotonicClock:
-		dst = appendScalar(dst, t.Kind, ev.Time-startNS)
+		return binary.AppendUvarint(dst, uint64(ev.Time-startNS)), nil
 	case s.Clock == WallClock:
 		dst = appendDatetime(dst, ev.Time)
 	}
