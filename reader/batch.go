@@ -34,6 +34,7 @@ type Batch struct {
 	has           []uint32      // per row; nil if no column has both nulls and values
 	rawBytes      int64         // of the buffers before compression
 	loaded        columnSet
+	memory        *scratch // nil unless it is to be used again
 	encoded       *encoded // columns that are not loaded yet; nil for open segments
 }
 
@@ -224,7 +225,7 @@ func (b *Batch) loadValidity(c int, nulls int64) error {
 		return fmt.Errorf("validity of %d bytes for %d rows", len(validity), b.Rows)
 	}
 	if b.has == nil {
-		b.has = make([]uint32, b.Rows)
+		b.has = b.memory.masksOf(b.Rows)
 		for i := range b.has {
 			b.has[i] = uint32(b.always)
 		}

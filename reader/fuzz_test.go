@@ -63,8 +63,12 @@ func readAll(f *reader.File) {
 		}
 	}
 	_, _ = f.EventAt(4)
+	var last *reader.Batch
 	for i := range f.Segments() {
 		_, _ = f.Segment(i)
+		if b, err := f.BatchAfter(last, i, format.HasInput|format.HasP0); err == nil {
+			last = b
+		}
 		if b, err := f.Batch(i); err == nil {
 			for row := range b.Rows {
 				_, _ = b.Input(row), b.Output(row)

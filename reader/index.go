@@ -237,6 +237,39 @@ func (f *File) Batch(segment int) (*Batch, error) {
 	return f.batchOf(fr, segment, allColumns)
 }
 
+// BatchAfter is Batch for those who go through a trace and look at one segment
+// at a time: last, which may be nil, must not be used any more, since the new
+// batch is decoded into its memory. Of the nullable columns only those of fields
+// are certain to be there; 0 stands for all.
+func (f *File) BatchAfter(last *Batch, segment int, fields format.Fields) (*Batch, error) {
+	if segment >= len(f.layout.segments) {
+		return f.Batch(segment)
+	}
+	if err := f.checkSegment(segment); err != nil {
+		return nil, err
+	}
+	fr, err := f.events(segment)
+	if err != nil {
+		return nil, err
+	}
+	b, err := f.readBatch(f.table, fr, segment)
+	if err != nil {
+		return nil, err
+	}
+	b.memory = new(scratch)
+	if last != nil && last.memory != nil {
+		b.memory, last.memory = last.memory, nil
+	}
+	if n := len(b.encoded.m.Buffers); n != len(b.memory.buffers) {
+		b.memory.buffers = append(make([][]byte, 0, n), b.memory.buffers[:min(n, len(b.memory.buffers))]...)[:n]
+	}
+	b.encoded.Memory = b.memory.buffers
+	if err := b.load(columnsOf(fields)); err != nil {
+		return nil, f.damaged(fr, err)
+	}
+	return b, nil
+}
+
 // Record decodes a segment of any table as an Arrow record.
 func (f *File) Record(segment int) (arrow.Record, error) {
 	if err := f.checkSegment(segment); err != nil {

@@ -51,19 +51,24 @@ func newFilter(q *Query, t *table, from int64) *filter {
 			f.kinds[k] = true
 		}
 	}
-	f.needs = 1<<format.ColTime | 1<<format.ColKind | 1<<format.ColTask | 1<<format.ColSeq
-	fields := q.Fields
+	f.tests = f.testColumns()
+	f.needs = columnsOf(q.Fields) | f.tests
+	return f
+}
+
+// columnsOf returns the columns of fields, 0 for all, and those that are never
+// null.
+func columnsOf(fields format.Fields) columnSet {
 	if fields == 0 {
-		fields = 1<<len(fieldColumns) - 1
+		return allColumns
 	}
+	columns := columnSet(1<<format.ColTime | 1<<format.ColKind | 1<<format.ColTask | 1<<format.ColSeq)
 	for ; fields != 0; fields &= fields - 1 {
 		if bit := bits.TrailingZeros32(uint32(fields)); bit < len(fieldColumns) {
-			f.needs |= 1 << fieldColumns[bit]
+			columns |= 1 << fieldColumns[bit]
 		}
 	}
-	f.tests = f.testColumns()
-	f.needs |= f.tests
-	return f
+	return columns
 }
 
 // testColumns returns the columns that the query's conditions are about.

@@ -2,6 +2,8 @@ package reader_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -423,5 +425,68 @@ func TestParts(t *testing.T) {
 	}
 	if int64(raw) != f.Summary().Kinds["part"] || raw == 0 {
 		t.Errorf("%d parts, want %d", raw, f.Summary().Kinds["part"])
+	}
+}
+
+// TestBatchAfter: batches that take over each other's memory hold what others
+// do, also where segments differ in size, in their columns and in nulls, and
+// also after what is shared between segments.
+func TestBatchAfter(t *testing.T) {
+	for _, codec := range []ipc.Codec{ipc.None, ipc.Zstd, ipc.LZ4} {
+		o := options()
+		o.SegmentRows, o.Compression = 200, codec
+		var buf bytes.Buffer
+		w, err := writer.New(&buf, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1150 {
+			e := event(i)
+			switch i / 200 {
+			case 1, 4: // clocks alone: the same bytes in both segments but for the times
+				e = event(0)
+				e.Time += int64(i) * 1000
+			case 3: // bytes and numbers that do not compress
+				sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+				e.Value, e.Input = int64(binary.LittleEndian.Uint64(sum[:])), sum[:]
+				e.Has |= format.HasValue | format.HasInput
+			}
+			if err := w.Append(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f, fresh := open(t, buf.Bytes()), open(t, buf.Bytes())
+		const fields = format.HasFunction | format.HasInput | format.HasP0
+		var all, some *reader.Batch
+		for _, i := range []int{0, 1, 2, 3, 4, 5, 1, 4, 3, 0} {
+			if all, err = f.BatchAfter(all, i, 0); err != nil {
+				t.Fatal(err)
+			}
+			if some, err = f.BatchAfter(some, i, fields); err != nil {
+				t.Fatal(err)
+			}
+			want, err := fresh.Batch(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var a, b, c format.Event
+			for row := range want.Rows {
+				want.Event(row, &a)
+				all.Event(row, &b)
+				some.Event(row, &c)
+				if d := cmp.Diff(a, b); d != "" {
+					t.Fatalf("codec %v, segment %d, row %d: %s", codec, i, row, d)
+				}
+				if c.Time != a.Time || c.Kind != a.Kind || c.Task != a.Task || c.Has != a.Has&fields || c.Function != a.Function || string(c.Input) != string(a.Input) || c.P[0] != a.P[0] {
+					t.Fatalf("codec %v, segment %d, row %d with some columns: %+v, want them as in %+v", codec, i, row, c, a)
+				}
+			}
+		}
+		if _, err := f.BatchAfter(all, f.Segments(), 0); err == nil {
+			t.Error("a segment behind the last one")
+		}
 	}
 }

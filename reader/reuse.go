@@ -38,10 +38,22 @@ func (e *encoded) buffer(i int) ([]byte, error) {
 	if data := e.reuse.get(i, packed); data != nil {
 		return data, nil
 	}
-	data, err := e.Buffer(i)
+	data, err := e.shared(i)
 	if err == nil && len(data) <= maxDecoded {
 		e.reuse.put(i, packed, data)
 	}
+	return data, err
+}
+
+// shared returns a decoded buffer that is not in memory to be used again.
+func (e *encoded) shared(i int) ([]byte, error) {
+	if i >= len(e.Memory) {
+		return e.Buffer(i)
+	}
+	memory := e.Memory[i]
+	e.Memory[i] = nil
+	data, err := e.Buffer(i)
+	e.Memory[i] = memory
 	return data, err
 }
 
@@ -61,4 +73,21 @@ func (r *reuse) put(i int, packed, data []byte) {
 		r.buffers = append(r.buffers, decoded{})
 	}
 	r.buffers[i] = decoded{bytes.Clone(packed), data}
+}
+
+// scratch is what the columns of one batch after the other are decoded into.
+type scratch struct {
+	buffers [][]byte // by number
+	masks   []uint32
+}
+
+// masksOf returns n masks of any content.
+func (m *scratch) masksOf(n int) []uint32 {
+	if m == nil {
+		return make([]uint32, n)
+	}
+	if cap(m.masks) < n {
+		m.masks = make([]uint32, n)
+	}
+	return m.masks[:n]
 }

@@ -27,6 +27,11 @@ type Body struct {
 	data    []byte
 	buffers [][]byte
 	budget  int64 // decoded bytes that may still be allocated
+
+	// Memory is by number what buffers may be decompressed into and have been:
+	// a buffer that finds none, or too little, leaves what it has allocated
+	// here. Nil stands for memory that is not to be used again.
+	Memory [][]byte
 }
 
 // NewBody checks that the message's buffers lie inside the body. At most limit
@@ -49,7 +54,7 @@ func (b *Body) Buffer(i int) ([]byte, error) {
 		return b.buffers[i], nil
 	}
 	s := b.m.Buffers[i]
-	data, err := b.decompress(b.data[s.Offset : s.Offset+s.Length])
+	data, err := b.decompress(i, b.data[s.Offset:s.Offset+s.Length])
 	if err != nil {
 		return nil, fmt.Errorf("buffer %d: %w", i, err)
 	}
@@ -57,7 +62,7 @@ func (b *Body) Buffer(i int) ([]byte, error) {
 	return data, nil
 }
 
-func (b *Body) decompress(data []byte) ([]byte, error) {
+func (b *Body) decompress(i int, data []byte) ([]byte, error) {
 	if b.m.Codec == None || len(data) == 0 {
 		return data, nil
 	}
@@ -76,7 +81,18 @@ func (b *Body) decompress(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: buffer of %d bytes, %d left", ErrTooLarge, n, b.budget)
 	}
 	b.budget -= n
-	return inflate(b.m.Codec, data, int(n))
+	return inflate(b.m.Codec, data, b.memory(i, n))
+}
+
+// memory returns n bytes for a buffer.
+func (b *Body) memory(i int, n int64) []byte {
+	if i >= len(b.Memory) {
+		return make([]byte, n)
+	}
+	if int64(cap(b.Memory[i])) < n {
+		b.Memory[i] = make([]byte, n)
+	}
+	return b.Memory[i][:n:n]
 }
 
 // zstdDecoders and lz4Readers are reused, since making one costs more than
@@ -93,12 +109,12 @@ var (
 	lz4Readers = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
 )
 
-func inflate(codec Codec, data []byte, n int) ([]byte, error) {
+// inflate decompresses data into out, which it must fill.
+func inflate(codec Codec, data, out []byte) ([]byte, error) {
 	if codec == LZ4 {
 		r := lz4Readers.Get().(*lz4.Reader)
 		defer lz4Readers.Put(r)
 		r.Reset(bytes.NewReader(data))
-		out := make([]byte, n)
 		if _, err := io.ReadFull(r, out); err != nil {
 			return nil, fmt.Errorf("lz4: %w", err)
 		}
@@ -109,7 +125,8 @@ func inflate(codec Codec, data []byte, n int) ([]byte, error) {
 		return nil, errors.New("zstd: no decoder")
 	}
 	defer zstdDecoders.Put(d)
-	out, err := d.DecodeAll(data, make([]byte, 0, n))
+	n := len(out)
+	out, err := d.DecodeAll(data, out[:0])
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
