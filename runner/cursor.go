@@ -18,7 +18,8 @@ type cursor struct {
 	segment int // to be loaded next
 	row     int // in batch
 	end     int // rows of batch that are replayed
-	fast    int // rows that clockRow may take without next; at most end
+	direct  int // rows that may be taken from the columns, without event and next; at most end
+	fast    int // of these, those that clockRow may take
 	count   int64
 	others  map[int32]bool // tasks seen besides
 	ev      format.Event
@@ -69,12 +70,20 @@ func (c *cursor) join() bool {
 // maxParts bounds the bytes of one event, as the default limit of a reader does.
 const maxParts = 1 << 30
 
+// replayFields are the columns that say what a call is and gives: not how long it
+// took.
+const replayFields = (format.HasOutput<<1 - 1) &^ format.HasDuration
+
 // load reads the next segment.
 func (c *cursor) load() bool {
 	if c.err != nil || c.segment >= c.f.Segments() || c.stopped() {
 		return false
 	}
-	b, err := c.f.Batch(c.segment)
+	fields := replayFields
+	if c.observe != nil {
+		fields = 0 // all
+	}
+	b, err := c.f.BatchAfter(c.batch, c.segment, fields)
 	if err != nil {
 		c.err = err
 		return false
@@ -84,11 +93,14 @@ func (c *cursor) load() bool {
 	if c.limit >= 0 && b.FirstEvent+int64(b.Rows) > c.limit {
 		c.end = int(max(0, c.limit-b.FirstEvent))
 	}
-	c.fast = c.end
+	c.direct = c.end
 	if c.onLast != nil {
-		c.fast = max(0, c.lastRow())
+		c.direct = max(0, c.lastRow())
 	}
-	if c.observe != nil || b.Module == nil || b.Function == nil || b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
+	if c.observe != nil || b.Module == nil || b.Function == nil {
+		c.direct = 0
+	}
+	if c.fast = c.direct; b.Errno == nil || b.P[2] == nil || b.P[1] == nil || b.P[0] == nil {
 		c.fast = 0
 	}
 	return true
@@ -171,3 +183,12 @@ func (c *cursor) clockRow(fn *function, p0, p1, p2 int64) bool {
 
 // clockColumns are those of a reading that follows from the event's time.
 const clockColumns = named | format.HasErrno | format.HasP0 | format.HasP1 | format.HasP2
+
+// callRow reports whether the next row is a call of a function, all of which is
+// in that row.
+func (c *cursor) callRow(fn *function) bool {
+	i, b := c.row, c.batch
+	return i < c.direct && format.Kind(b.Kind[i]) == format.KindCall &&
+		b.Function[i] == fn.name && b.Module[i] == fn.module && b.Task[i] == c.task && b.Has(i)&named == named &&
+		c.input == nil && c.output == nil
+}

@@ -81,7 +81,7 @@ func section(b *bytes.Buffer, title string, lines []string) {
 func (r *replay) diverge(fn *function, recorded, now *format.Event, reason string) {
 	e := &DivergenceError{Event: r.cur.number(), Reason: reason}
 	if recorded != nil {
-		e.Recorded = r.format(recorded)
+		e.Recorded = r.format(r.whole(recorded))
 		if recorded.Kind == format.KindCall {
 			e.Function = r.nameOf(recorded)
 		}
@@ -94,6 +94,15 @@ func (r *replay) diverge(fn *function, recorded, now *format.Event, reason strin
 	}
 	e.Before = r.before(e.Event)
 	r.err = e
+}
+
+// whole returns the cursor's event with what only people look at.
+func (r *replay) whole(recorded *format.Event) *format.Event {
+	ev, err := r.f.EventAt(r.cur.number())
+	if err != nil || recorded.Seq != ev.Seq {
+		return recorded
+	}
+	return ev
 }
 
 // divergeEnd is diverge for an end of the guest that differs in one thing.
