@@ -68,6 +68,11 @@ func (d *Decoder) byte() byte {
 
 // U64 reads a u64.
 func (d *Decoder) U64() uint64 {
+	if len(d.data) > 0 && d.data[0] < 0x80 { // most numbers
+		v := d.data[0]
+		d.data = d.data[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(d.data)
 	switch {
 	case n <= 0 && len(d.data) < binary.MaxVarintLen64:
@@ -90,10 +95,10 @@ func (d *Decoder) S64() int64 {
 }
 
 func (d *Decoder) unsigned(limit uint64) uint64 {
-	before := *d
+	data := d.data
 	v := d.U64()
 	if v > limit {
-		*d = before
+		d.data = data
 		d.fail("%d, want at most %d", v, limit)
 		return 0
 	}
@@ -101,10 +106,10 @@ func (d *Decoder) unsigned(limit uint64) uint64 {
 }
 
 func (d *Decoder) signed(low, high int64) int64 {
-	before := *d
+	data := d.data
 	v := d.S64()
 	if v < low || v > high {
-		*d = before
+		d.data = data
 		d.fail("%d, want %d to %d", v, low, high)
 		return 0
 	}

@@ -139,11 +139,11 @@ type loweredFunction struct {
 	params   valType
 	spilled  bool
 	indirect bool
-	flat     int // core parameters without the address of the result
-	args     []byte
+	flat     int     // core parameters without the address of the result
+	lifter   lifter  // of the call under way
+	lowerer  lowerer // of its result
 	result   []byte
-	busy     bool
-	lent     []uint32
+	busy     bool // there is a call under way
 }
 
 func newLowered(in *instance, st stepLower) *loweredFunction {
@@ -156,6 +156,8 @@ func newLowered(in *instance, st stepLower) *loweredFunction {
 		f.flat = 1
 	}
 	f.indirect = st.typ.result != nil && tooManyResults(st.typ.result)
+	f.lifter = lifter{abi: &f.abi, lend: f.callee.guest()}
+	f.lowerer = lowerer{abi: &f.abi}
 	return f
 }
 
@@ -167,19 +169,26 @@ func (f *loweredFunction) invoke(ctx context.Context, _ api.Module, stack []uint
 	if !f.inst.mayLeave {
 		trap("cannot leave component instance")
 	}
-	args, result, lent := f.args[:0], f.result[:0], f.lent[:0]
-	if f.busy { // it was called from within itself
-		args, result, lent = nil, nil, nil
+	l, result, within := &f.lifter, f.result[:0], f.busy
+	if within { // it was called from within itself
+		l, result = &lifter{abi: l.abi, lend: l.lend}, nil
 	}
 	f.busy = true
-	l := lifter{abi: &f.abi, stack: stack, out: args, lent: lent, lend: f.callee.guest()}
-	f.lift(&l)
+	l.out = l.out[:0]
+	if len(f.typ.params) > 0 {
+		l.stack = stack
+		f.lift(l)
+	}
 	result = f.callee.call(ctx, l.out, result)
-	l.release()
+	if len(l.lent) > 0 {
+		l.release()
+	}
 	if f.typ.result != nil {
 		f.lower(ctx, stack, result)
 	}
-	f.args, f.result, f.lent, f.busy = keep(l.out), keep(result), l.lent, false
+	if !within {
+		l.out, f.result, f.busy = keep(l.out), keep(result), false
+	}
 }
 
 func keep(buf []byte) []byte {
@@ -200,9 +209,11 @@ func (f *loweredFunction) lift(l *lifter) {
 	l.values(f.typ.params)
 }
 
-// lower gives the guest the result.
+// lower gives the guest the result. It is never called from within itself: the
+// guest must not leave while it gets memory for the result.
 func (f *loweredFunction) lower(ctx context.Context, stack []uint64, result []byte) {
-	w := lowerer{abi: &f.abi, ctx: ctx, in: canon.NewDecoder(result)}
+	w := &f.lowerer
+	w.ctx, w.in = ctx, canon.NewDecoder(result)
 	if f.indirect {
 		t := f.typ.result
 		w.mem = memory.Bytes(f.memory)
@@ -211,9 +222,11 @@ func (f *loweredFunction) lower(ctx context.Context, stack []uint64, result []by
 		f.inst.mayLeave = false
 		w.store(t, ptr)
 		f.inst.mayLeave = true
+	} else if t := f.typ.result; t.kind.Scalar() && t.kind != canon.Enum {
+		stack[0] = w.scalar(t)
 	} else {
 		w.stack = stack[:0]
-		w.flat(f.typ.result)
+		w.flat(t)
 	}
 	if err := w.in.End(); err != nil { // a mistake of the host
 		panic(fmt.Errorf("result of %s: %w", f.name, err))
