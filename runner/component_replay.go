@@ -111,7 +111,7 @@ type replayedCall struct {
 	sig  *call.Signature
 	show outputKind
 	now  format.Event
-	buf  []byte
+	last []byte // result of the last call, which was valid
 }
 
 func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
@@ -120,6 +120,9 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 	now.Kind, now.Module, now.Function = format.KindCall, c.fn.module, c.fn.name
 	now.Has = format.HasModule | format.HasFunction
 	c.sig.SetArgs(now, k.Args.Rest())
+	if c.direct(k) {
+		return nil
+	}
 	ev := c.nextRecorded()
 	if ev.Kind != format.KindCall || ev.Module != c.fn.module || ev.Function != c.fn.name || ev.Has&named != named {
 		c.failDiverged(c.fn, ev, now, "different call")
@@ -133,17 +136,55 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 		c.raise(c.fn)
 		return errLast // the recording ends within the call
 	}
-	result, err := c.sig.AppendResult(c.buf[:0], c.header.StartNS, ev)
-	if c.buf = result; err != nil {
-		c.failDiverged(c.fn, ev, now, err.Error())
+	if ev.Has&format.HasOutput == 0 || len(c.last) == 0 || string(ev.Output) != string(c.last) {
+		var err error
+		if c.last, err = c.sig.AppendResult(c.last[:0], c.header.StartNS, ev); err != nil {
+			c.failDiverged(c.fn, ev, now, err.Error())
+		}
 	}
-	k.Result.Raw(result)
-	c.output(ev, result)
+	k.Result.Raw(c.last)
+	if c.show != outputNone {
+		c.output(ev, c.last)
+	}
 	c.cur.next()
 	if c.sig.Result == nil {
 		c.raise(c.fn)
 	}
 	return nil
+}
+
+// direct serves most calls straight from the columns: those whose recorded
+// parameters are these, and whose result is a number of 64 bits, follows from
+// the event's time, or is that of the call before. It leaves all others alone.
+func (c *replayedCall) direct(k *component.Call) bool {
+	if c.show != outputNone || c.sig.Result == nil || !c.cur.callRow(c.fn) {
+		return false
+	}
+	const columns = format.HasP0 | format.HasInput | format.HasHash
+	b, i := c.cur.batch, c.cur.row
+	has := b.Has(i)
+	if (has^c.now.Has)&columns != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
+		return false
+	}
+	switch time := b.Time[i]; {
+	case has&format.HasOutput != 0:
+		if output := b.Output(i); len(output) == 0 || string(output) != string(c.last) {
+			return false
+		}
+		k.Result.Raw(c.last)
+	case c.sig.Result.Kind == canon.U64 && has&format.HasValue != 0:
+		k.Result.U64(uint64(b.Value[i]))
+	case c.sig.Clock == call.MonotonicClock && has&format.HasValue == 0:
+		k.Result.U64(uint64(time - c.header.StartNS))
+	case c.sig.Clock == call.WallClock && time >= 0 && has&format.HasValue == 0:
+		k.Result.U64(uint64(time / 1e9))
+		k.Result.U64(uint64(time % 1e9))
+	default:
+		return false
+	}
+	c.cur.row++
+	c.cur.count++
+	return true
 }
 
 // nextRecorded is the event that the guest's next call must be. There is none
@@ -190,9 +231,6 @@ func outputOf(iface, name string) outputKind {
 
 // output shows what the guest writes to stdout and stderr.
 func (c *replayedCall) output(ev *format.Event, result []byte) {
-	if c.show == outputNone {
-		return
-	}
 	d := canon.NewDecoder(result)
 	switch c.show {
 	case outputStdout:

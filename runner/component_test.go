@@ -1,7 +1,10 @@
 package runner
 
 import (
+	"bytes"
+	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -16,6 +19,18 @@ func mixed(t testing.TB) Module {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// rounds is mixed with that many rounds, at most 127, instead of 100,000.
+func rounds(t testing.TB, n byte) Module {
+	t.Helper()
+	m := mixed(t)
+	const limit = "\xa0\x8d\x06" // in LEB128
+	if bytes.Count(m.Bytes, []byte(limit)) != 1 {
+		t.Fatal("component-mixed.wasm has another number of rounds")
+	}
+	m.Bytes = bytes.Replace(m.Bytes, []byte(limit), []byte{0x80 | n, 0x80, 0}, 1)
 	return m
 }
 
@@ -52,5 +67,82 @@ func TestComponentTimes(t *testing.T) {
 	}
 	if same < 1000 {
 		t.Errorf("%d of 10000 events have the time of the one before, want 2 in 5", same)
+	}
+}
+
+// Every part of a component's event that enters the check, changed in the fourth
+// of five rounds, when calls like it have been replayed.
+func TestComponentDivergence(t *testing.T) {
+	rec := record(t, rounds(t, 5), Config{})
+	verify(t, rec, ReplayConfig{})
+	f := open(t, rec.path)
+	code, _ := indexOf(f.Functions(), "get-random-u64")
+	const draw, check, write = "get-random-u64", "[method]output-stream.check-write", "[method]output-stream.write"
+	for _, tt := range []struct {
+		name, function string
+		edit           func(*format.Event) bool // false: the event is left out
+		want           string                   // in the error
+	}{
+		{"resource", check, func(e *format.Event) bool { e.P[0]++; return true }, "check-write: self: recorded output-stream#2, now output-stream#1"},
+		{"no resource", check, func(e *format.Event) bool { e.P[0] = 0; e.Has &^= format.HasP0; return true }, "check-write: self: recorded none"},
+		{"text", write, func(e *format.Event) bool { e.Input = []byte("\x04oops"); return true }, `write: contents: recorded`},
+		{"parameters too many", draw, func(e *format.Event) bool { e.Input = []byte{1}; e.Has |= format.HasInput; return true }, "get-random-u64: input: recorded"},
+		{"function", check, func(e *format.Event) bool {
+			e.Function = int16(code)
+			return true
+		}, "different call: recorded "},
+		{"kind", draw, func(e *format.Event) bool { e.Kind = format.KindDrop; return true }, "different call"},
+		{"left out", draw, func(*format.Event) bool { return false }, "different call"},
+		{"result", check, func(e *format.Event) bool { e.Output = []byte{1, 1}; return true }, "the guest returned"},
+		{"malformed result", check, func(e *format.Event) bool { e.Output = []byte{0, 0x80, 0}; return true }, "malformed"},
+		{"empty result", check, func(e *format.Event) bool { e.Output = nil; return true }, "malformed"},
+		{"another type", draw, func(e *format.Event) bool {
+			e.Value, e.Output = 0, []byte("12345678")
+			e.Has = e.Has&^format.HasValue | format.HasOutput
+			return true
+		}, "malformed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			calls := 0
+			path := rewrite(t, rec.path, func(e *format.Event) bool {
+				if e.Kind != format.KindCall || f.Functions()[e.Function] != tt.function {
+					return true
+				}
+				calls++
+				return calls != 4 || tt.edit(e)
+			})
+			result, _, _, err := replayed(t, path, ReplayConfig{})
+			var diverged *DivergenceError
+			if !errors.As(err, &diverged) || result.End != EndDiverged {
+				t.Fatalf("%v, result %+v, want a divergence", err, result)
+			}
+			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestComponentObserved: an observer is told all of every event, and the replay
+// is the same.
+func TestComponentObserved(t *testing.T) {
+	rec := record(t, rounds(t, 100), Config{})
+	want := eventsOf(t, rec.path)
+	var timed int
+	next := 0
+	result := verify(t, rec, ReplayConfig{Observe: func(o Observation) {
+		e := *o.Event
+		if e.Has&format.HasDuration != 0 {
+			timed++
+		}
+		e.Time, e.Duration = 0, 0
+		e.Input, e.Output = bytes.Clone(e.Input), bytes.Clone(e.Output)
+		if next < len(want) && !reflect.DeepEqual(e, want[next]) {
+			t.Errorf("event %d: %+v, want %+v", next, e, want[next])
+		}
+		next++
+	}})
+	if next != len(want) || timed < 100 || result.Events != int64(len(want)) {
+		t.Errorf("%d events observed, %d of them timed, %d replayed, want %d", next, timed, result.Events, len(want))
 	}
 }

@@ -103,10 +103,10 @@ func Untimed(module, name string) bool {
 	return slices.ContainsFunc(untimedInterfaces, func(prefix string) bool { return strings.HasPrefix(module, prefix) })
 }
 
-// SetArgs sets the columns of a call's parameters, which are canonical bytes.
-// Input is part of args.
+// SetArgs sets the columns of a call's parameters, which are canonical bytes:
+// P0 and Input, which is part of args.
 func (s *Signature) SetArgs(ev *format.Event, args []byte) {
-	ev.Input, ev.P = nil, [format.NumParams]int64{}
+	ev.Input, ev.P[0] = nil, 0
 	if s.Self != nil {
 		rep, n := binary.Uvarint(args)
 		ev.P[0] = int64(uint32(rep))
@@ -221,6 +221,8 @@ func (s *Signature) AppendResult(dst []byte, startNS int64, ev *format.Event) ([
 		dst = appendScalar(dst, t.Kind, ev.Value)
 	case s.Clock == MonotonicClock:
 		return binary.AppendUvarint(dst, uint64(ev.Time-startNS)), nil
+	case s.Clock == WallClock && ev.Time >= 0: // and so of the type
+		return appendDatetime(dst, ev.Time), nil
 	case s.Clock == WallClock:
 		dst = appendDatetime(dst, ev.Time)
 	}
