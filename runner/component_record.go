@@ -34,9 +34,9 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 // Drop records that the guest dropped a resource of the host.
 func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
 	module, name := h.names.add(resourceNames(resource))
+	time := h.coarse(h.clock.Wall())
 	h.inner.Drop(ctx, resource, rep)
-	h.last = h.clock.Wall()
-	h.append(&format.Event{Time: h.last, Kind: format.KindDrop, Module: module, Function: name,
+	h.append(&format.Event{Time: time, Kind: format.KindDrop, Module: module, Function: name,
 		P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0})
 }
 
@@ -58,23 +58,26 @@ func (c *recordedCall) begin(k *component.Call) (began int64) {
 	ev := &c.ev
 	ev.Kind, ev.Module, ev.Function = format.KindCall, c.ender.module, c.ender.name
 	ev.Has = format.HasModule | format.HasFunction
-	ev.Time, ev.Duration, ev.Errno, ev.Value, ev.Output = c.timeOf(began), 0, 0, 0, nil
+	if ev.Time = began + c.clock.offset; c.untimed && c.sig.Clock == call.NoClock {
+		ev.Time = c.coarse(ev.Time)
+	}
+	c.last = ev.Time
+	ev.Duration, ev.Errno, ev.Value, ev.Output = 0, 0, 0, nil
 	c.sig.SetArgs(ev, k.Args.Rest())
 	return began
 }
 
-// coarseTime is how far the time of a call may be off that takes no time: it has
-// that of the event before it, which costs nothing to keep, if that is nearer.
+// coarseTime is how many ns the time of an event may be early that takes no time:
+// it has that of the event before it, which costs nothing to keep, if that is
+// nearer.
 const coarseTime = 4096
 
-// timeOf returns the time of a call's event.
-func (c *recordedCall) timeOf(began int64) int64 {
-	now := began + c.clock.offset
-	if since := now - c.last; c.untimed && c.sig.Clock == call.NoClock && since >= 0 && since < coarseTime {
-		return c.last
+// coarse returns the time of such an event.
+func (r *recorder) coarse(now int64) int64 {
+	if since := now - r.last; since < 0 || since >= coarseTime {
+		r.last = now
 	}
-	c.last = now
-	return now
+	return r.last
 }
 
 func (c *recordedCall) call(ctx context.Context, k *component.Call) error {
