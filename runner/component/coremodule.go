@@ -55,12 +55,19 @@ type moduleType struct {
 	byName  map[[2]string]coreEntity // the imports
 }
 
-func (m *moduleType) addImport(i coreImport) {
+// addImport adds an import, of which there must not be two of the same name: the
+// arguments of an instantiation go by names.
+func (m *moduleType) addImport(i coreImport) error {
 	if m.byName == nil {
 		m.byName = map[[2]string]coreEntity{}
 	}
+	key := [2]string{i.module, i.name}
+	if _, twice := m.byName[key]; twice {
+		return fmt.Errorf("a core module with a second import %q from %q", i.name, i.module)
+	}
 	m.imports = append(m.imports, i)
-	m.byName[[2]string{i.module, i.name}] = i.typ
+	m.byName[key] = i.typ
+	return nil
 }
 
 type coreImport struct {
@@ -195,6 +202,10 @@ func (s *reader) tableType() coreEntity {
 func (s *reader) memory() coreEntity {
 	e := coreEntity{sort: coreMemory}
 	s.limits(&e)
+	const maxPages = 1 << 16
+	if !e.wide && max(e.min, e.max) > maxPages {
+		s.fail("a memory of %d pages, at most %d", max(e.min, e.max), maxPages)
+	}
 	return e
 }
 
@@ -280,7 +291,7 @@ func (s *coreScanner) imported() {
 	case coreTag:
 		s.tags = append(s.tags, i.typ)
 	}
-	s.typ.addImport(i)
+	s.check(s.typ.addImport(i))
 }
 
 // externType reads the type of an import.

@@ -355,7 +355,7 @@ func (s *scope) named(in *reader, name string, forImport bool, into *namedEntiti
 	if forImport {
 		names = &s.importing
 	}
-	in.check(names.extern(name, e, s))
+	in.check(names.extern(name, e))
 	in.check(s.add(e))
 	into.add(name, e)
 	return e
@@ -451,7 +451,7 @@ func (s *scope) moduleType(in *reader) *moduleType {
 		case 0:
 			i := coreImport{module: in.name(), name: in.name()}
 			i.typ = in.externType(scan.funcOf)
-			t.addImport(i)
+			in.check(t.addImport(i))
 		case 1:
 			scan.recursive()
 		case 2:

@@ -313,12 +313,14 @@ func (d *definition) instantiated(t *componentType, args map[string]entity) (*in
 func (d *definition) inline(in *reader) {
 	t := &instanceType{}
 	st := stepInline{}
-	var names nameSet
+	names := nameSet{inline: true}
 	in.vector(func(int) {
 		ref := in.itemRef(in.externName())
 		e, err := d.entity(ref.sort, ref.index)
 		in.check(err)
-		in.check(names.add(ref.name))
+		if in.err == nil {
+			in.check(names.extern(ref.name, e))
+		}
 		if in.err == nil {
 			t.exports.add(ref.name, e)
 		}
@@ -364,7 +366,7 @@ func (d *definition) exportItem(in *reader) {
 	if in.err != nil {
 		return
 	}
-	in.check(d.exporting.extern(ref.name, e, &d.scope))
+	in.check(d.exporting.extern(ref.name, e))
 	in.check(d.add(e))
 	d.typ.exports.add(ref.name, e)
 	d.nameResources(ref.name, e)

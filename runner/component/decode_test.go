@@ -121,6 +121,9 @@ func TestDecodeErrors(t *testing.T) {
 		{"\x08\x02\x01\x09", "unsupported at byte 12: an async built-in of WASI 0.3 (canonical definition 0x9)"},
 		{"\x09\x03\x00\x00\x00", "unsupported at byte 10: values and start functions of components"},
 		{"\x05\x05\x01\x00\x07\x00\x00", "malformed component at byte 13: component 7 of 0"},
+		{"\x0a\x08\x01\x00\x03Foo\x03\x01", "malformed component at byte 18: \"Foo\" is not a kebab-case name"},
+		{"\x03\x0b\x01\x50\x01\x00\x00\x00\x02\x00\xf0\xa2\x04", "malformed component at byte 21: a memory of 70000 pages, at most 65536"},
+		{"\x03\x0f\x01\x50\x02\x00\x00\x00\x02\x00\x01\x00\x00\x00\x02\x00\x01", "malformed component at byte 25: a core module with a second import \"\" from \"\""},
 		{"\x0a\x06\x01\x00\x01f\x01\x03", "malformed component at byte 16: type 3 of 0"},
 		{"\x0b\x07\x01\x00\x01f\x01\x04\x00", "malformed component at byte 16: func 4 of 0"},
 	} {

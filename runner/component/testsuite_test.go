@@ -398,7 +398,6 @@ type exception struct {
 
 const (
 	async      = "async functions, of WASI 0.3"
-	names      = "names of imports and exports are only compared, not validated"
 	visibility = "types without a name are accepted in what is imported and exported"
 	newer      = "newer than the first version of the component model"
 	engine     = "not in the engine"
@@ -411,17 +410,8 @@ var exceptions = []exception{
 	{"values/post-return.wast", 334, 358, async},
 	{"values/variants.wast", 83, 186, async},
 	{"linking/unit.wast", 261, 375, "several memories in a core module, " + engine},
-	{"validation/annotated-names.wast", 18, 45, names},
-	{"validation/annotated-names.wast", 57, 93, names},
-	{"validation/annotated-names.wast", 105, 129, names},
-	{"validation/annotated-names.wast", 144, 154, names},
-	{"validation/annotated-names.wast", 171, 177, names},
-	{"validation/annotated-names.wast", 194, 199, names},
 	{"validation/attributes.wast", 2, 30, "attributes of names, " + newer},
 	{"validation/attributes.wast", 202, 213, "attributes of names, " + newer},
-	{"validation/core-modules.wast", 52, 52, "the size of a core memory that is only a type is not checked"},
-	{"validation/core-modules.wast", 87, 111, "imports of the same name in a core module are accepted"},
-	{"validation/extern-names.wast", 27, 57, names},
 	{"validation/external-visibility.wast", 20, 46, visibility},
 	{"validation/external-visibility.wast", 62, 71, visibility},
 	{"validation/external-visibility.wast", 91, 91, visibility},
@@ -438,7 +428,6 @@ var exceptions = []exception{
 	{"validation/external-visibility.wast", 490, 498, visibility},
 	{"validation/indicies.wast", 236, 267, async},
 	{"validation/instantiation.wast", 342, 342, "several memories in a core module, " + engine},
-	{"validation/kebab.wast", 17, 116, names},
 	{"validation/max-value-size.wast", 6, 6, "lists of fixed length, " + newer},
 	{"validation/resources.wast", 578, 578, "an export that is ascribed a resource of its own keeps the one it has"},
 	{"binary/binary.wast", 557, 557, async},
@@ -446,7 +435,6 @@ var exceptions = []exception{
 	{"binary/binary.wast", 892, 892, "subtypes of core types, " + engine},
 	{"binary/binary.wast", 958, 974, "lists of fixed length, maps and async functions, " + newer},
 	{"binary/binary.wast", 1187, 1206, "attributes of names, " + newer},
-	{"binary/binary.wast", 1352, 1366, names},
 }
 
 func exceptionOf(file string, line int) (why string, known bool) {
