@@ -26,11 +26,17 @@ type outside struct {
 	env   []string
 	cwd   string
 	stdin string
-	files bool   // a directory with some files, for reading only
+	files bool   // a directory with some files
+	write bool   // which may be changed
+	dirs  int    // empty directories instead, from /a on
+	dir   bool   // stdin is a directory
+	pipe  bool   // nobody reads stdout
 	clock Clock  // nil: the host's
 	none  bool   // no network
 	want  string // "", "exit N", "trap" or "timeout"
 	serve bool   // called by HTTP instead
+	post  string // by a POST of this path, whose body comes back
+	proxy bool   // in the name of the server beside it
 	why   string // it is not run
 }
 
@@ -44,8 +50,8 @@ const (
 // network, or that do not pass.
 var outsiders = map[string]outside{
 	"p2_api_proxy":                                    {why: harness},
-	"p2_api_proxy_forward_request":                    {why: "needs a server beside it"},
-	"p2_api_proxy_streaming":                          {why: "needs a server beside it"},
+	"p2_api_proxy_forward_request":                    {serve: true, proxy: true, post: "/forwarded?a=b"},
+	"p2_api_proxy_streaming":                          {serve: true, post: "/echo"},
 	"p2_api_reactor":                                  {why: "has a world of its own"},
 	"p2_api_read_only":                                {files: true},
 	"p2_api_time":                                     {clock: &stepping{}},
@@ -56,7 +62,7 @@ var outsiders = map[string]outside{
 	"p2_cli_exit_failure":                             {want: "exit 1"},
 	"p2_cli_exit_panic":                               {want: "trap"},
 	"p2_cli_exit_with_code":                           {want: "exit 42"},
-	"p2_cli_file_append":                              {why: "needs a file that can be changed; TestFiles has it"},
+	"p2_cli_file_append":                              {files: true, write: true},
 	"p2_cli_file_dir_sync":                            {files: true},
 	"p2_cli_file_read":                                {files: true},
 	"p2_cli_hostcall_fuel":                            {why: harness},
@@ -65,7 +71,7 @@ var outsiders = map[string]outside{
 	"p2_cli_many_resources":                           {why: harness},
 	"p2_cli_max_resources":                            {},
 	"p2_cli_much_stdout":                              {args: []string{"x", "10000"}},
-	"p2_cli_multiple_preopens":                        {why: "needs three directories"},
+	"p2_cli_multiple_preopens":                        {dirs: 3},
 	"p2_cli_no_ip_name_lookup":                        {why: "wants permanent-resolver-failure for what is access-denied here"},
 	"p2_cli_no_tcp":                                   {none: true},
 	"p2_cli_no_udp":                                   {none: true},
@@ -80,8 +86,8 @@ var outsiders = map[string]outside{
 	"p2_cli_serve_with_print":                         {serve: true},
 	"p2_cli_sleep_forever":                            {want: "timeout"},
 	"p2_cli_stdin":                                    {stdin: "So rested he by the Tumtum tree"},
-	"p2_cli_stdin_eisdir":                             {why: "needs a directory as stdin"},
-	"p2_cli_stdout_epipe":                             {why: "needs a pipe that nobody reads; TestStdoutUnread has it"},
+	"p2_cli_stdin_eisdir":                             {dir: true},
+	"p2_cli_stdout_epipe":                             {pipe: true},
 	"p2_file_hardlink_across_perms":                   {why: otherCode},
 	"p2_file_rename_across_perms":                     {why: otherCode},
 	"p2_file_stream_not_permitted":                    {why: "wants not-permitted where a descriptor is not open for writing"},
@@ -183,7 +189,7 @@ func runOutside(t *testing.T, program, name string, o outside) {
 func (o *outside) config(t *testing.T, name string, out io.Writer) Config {
 	d := Dir{Host: t.TempDir(), Guest: "."}
 	if o.files {
-		d.Guest, d.ReadOnly = "/", true
+		d.Guest, d.ReadOnly = "/", !o.write
 		for file, text := range map[string]string{
 			"foo.txt": "", "bar.txt": "And stood awhile in thought", "baz.txt": "", "sub/wow.txt": "", "sub/yay.txt": "",
 		} {
@@ -202,6 +208,29 @@ func (o *outside) config(t *testing.T, name string, out io.Writer) Config {
 	}
 	if !o.none {
 		cfg.AllowNet = []string{"*"}
+	}
+	if o.dirs > 0 {
+		cfg.Dirs = nil
+	}
+	for i := range o.dirs {
+		cfg.Dirs = append(cfg.Dirs, Dir{Host: t.TempDir(), Guest: "/" + string(rune('a'+i))})
+	}
+	if o.dir {
+		f, err := os.Open(d.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		cfg.Stdin = f
+	}
+	if o.pipe {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		t.Cleanup(func() { w.Close() })
+		cfg.Stdout = w
 	}
 	return cfg
 }
@@ -248,17 +277,33 @@ func serveOutside(t *testing.T, c *component.Component, p *component.Program, cf
 		return err
 	}})
 	defer s.Close()
+	const sent = "what is sent comes back"
 	req, err := http.NewRequest("GET", s.URL, nil)
+	if o.post != "" {
+		req, err = http.NewRequest("POST", s.URL+o.post, strings.NewReader(sent))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Host = "localhost"
+	if o.proxy {
+		req.Host = strings.TrimPrefix(o.env[0], "HTTP_SERVER=")
+	}
 	req.Header.Set("env", "FOO")
 	resp, err := s.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
+	switch {
+	case o.proxy:
+		if uri := resp.Header.Get("x-wasmtime-test-uri"); err != nil || uri != o.post {
+			t.Errorf("the server was asked for %q, want %q (%v)", uri, o.post, err)
+		}
+	case o.post != "" && (err != nil || string(body) != sent):
+		t.Errorf("%q came back (%v), want %q", body, err, sent)
+	}
 	if got := fmt.Sprint(resp.StatusCode); got != o.want && (o.want != "" || got != "200") {
 		t.Errorf("status %s, want %s", got, o.want)
 	}
