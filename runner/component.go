@@ -99,8 +99,14 @@ func compileComponent(ctx context.Context, m *Module, o engineOptions) (*engine,
 // planComponent returns the exports to call, in order.
 func planComponent(m *Module, c *component.Component, invoke []string) ([]component.Func, error) {
 	if len(invoke) == 0 {
-		if f := findExport(c, runInterface, runName); f != nil {
+		f := findExport(c, runInterface, runName)
+		switch {
+		case f != nil && ofWASI02(f.Interface):
 			return []component.Func{*f}, nil
+		case f != nil:
+			return nil, fmt.Errorf("%s: exports %s, expected WASI 0.2", m.Name, f.Interface)
+		case findExport(c, handlerInterface, handlerName) != nil:
+			return nil, fmt.Errorf("%s: exports no %s, but %s: it is to be served", m.Name, runInterface, handlerInterface)
 		}
 		return nil, fmt.Errorf("%s: exports no %s: name a function to invoke", m.Name, runInterface)
 	}
@@ -140,13 +146,23 @@ func withoutVersion(iface string) string {
 	return name
 }
 
+// ofWASI02: an interface is not one of another version of WASI, such as
+// "wasi:cli/run@0.3.0".
+func ofWASI02(iface string) bool {
+	name, version, versioned := strings.Cut(iface, "@")
+	return !versioned || !strings.HasPrefix(name, "wasi:") || strings.HasPrefix(version, "0.2.")
+}
+
 // checkImports returns an *ImportError for what a host does not provide.
 func checkImports(m *Module, c *component.Component, h component.Host) error {
 	var missing []Import
 	for _, it := range c.Imports() {
+		if it.Sort == "component" || it.Sort == "core module" {
+			missing = append(missing, Import{Name: it.Name, Kind: it.Sort})
+		}
 		for _, f := range it.Funcs {
 			if _, err := h.Func(f.Interface, f.Name, f.Type); err != nil {
-				missing = append(missing, Import{Module: f.Interface, Name: f.Name, Kind: "function", Signature: strings.TrimPrefix(f.Type.String(), "func")})
+				missing = append(missing, missingFunction(f, err))
 			}
 		}
 	}
@@ -154,6 +170,18 @@ func checkImports(m *Module, c *component.Component, h component.Host) error {
 		return &ImportError{Program: m.Name, Imports: missing}
 	}
 	return nil
+}
+
+// missingFunction describes a function that a host does not have, or has with
+// another type.
+func missingFunction(f component.Func, err error) Import {
+	text := func(sig *canon.Func) string { return strings.TrimPrefix(sig.String(), "func") }
+	i := Import{Module: f.Interface, Name: f.Name, Kind: "function", Signature: text(f.Type)}
+	var other *component.TypeError
+	if errors.As(err, &other) {
+		i.Want = text(other.Want)
+	}
+	return i
 }
 
 func (s *componentSession) close() {

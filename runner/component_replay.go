@@ -80,7 +80,7 @@ func (h *replayedHost) Func(iface, name string, sig *canon.Func) (component.Host
 		return nil, fmt.Errorf("%s#%s", iface, name)
 	}
 	if recorded.Func.String() != sig.String() {
-		return nil, fmt.Errorf("%s#%s: recorded as %s, imported as %s", iface, name, recorded.Func, sig)
+		return nil, &component.TypeError{Interface: iface, Name: name, Imported: sig, Want: recorded.Func}
 	}
 	c := &replayedCall{replay: h.replay, sig: recorded, show: outputOf(iface, name)}
 	c.fn = newFunction(fn, lookupCode(h.modules, iface), lookupCode(h.names, name))

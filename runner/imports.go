@@ -13,20 +13,27 @@ import (
 // Import is something that a module wants from its host.
 type Import struct {
 	Module, Name string
-	Kind         string // "function", "table", "memory", "global" or "tag"
+	Kind         string // "function", "table", "memory", "global" or "tag"; of a component "component" or "core module" too
 	Signature    string // of a function: "(i32, i64) -> (i32)"
 	Want         string // the signature of the function that there is under that name, if any
 }
 
 func (i Import) String() string {
+	name := i.Name
+	if i.Module != "" {
+		name = i.Module + "." + name
+	}
 	if i.Kind == "function" {
-		s := fmt.Sprintf("%s.%s%s", i.Module, i.Name, i.Signature)
+		s := name + i.Signature
+		if !ofWASI02(i.Module) {
+			s += " (expected WASI 0.2)"
+		}
 		if i.Want != "" {
 			s += fmt.Sprintf(" (which is %s)", i.Want)
 		}
 		return s
 	}
-	return fmt.Sprintf("%s %s.%s", i.Kind, i.Module, i.Name)
+	return i.Kind + " " + name
 }
 
 // ImportError lists what a module imports and nobody provides.

@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -43,8 +44,8 @@ func Load(path string) (Module, error) {
 
 var wasmMagic = []byte("\x00asm")
 
-// Check looks at the first bytes only: it returns ErrNotWasm or ErrComponent
-// for what cannot be a module.
+// Check looks at the first bytes only: for what cannot be a module it returns
+// ErrComponent, or an error that matches ErrNotWasm.
 func (m Module) Check() error {
 	const preamble = 8 // magic, u16 version, u16 layer
 	switch {
@@ -52,6 +53,9 @@ func (m Module) Check() error {
 		return ErrNotWasm
 	case m.Bytes[6] == 1 && m.Bytes[7] == 0:
 		return ErrComponent
+	case string(m.Bytes[4:preamble]) != "\x01\x00\x00\x00":
+		return fmt.Errorf("%w: version %d of layer %d, expected version 1 of layer 0 or a component",
+			ErrNotWasm, binary.LittleEndian.Uint16(m.Bytes[4:]), binary.LittleEndian.Uint16(m.Bytes[6:]))
 	}
 	return nil
 }

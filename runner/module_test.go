@@ -53,6 +53,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"text", Module{Name: "a.txt", Bytes: []byte("hello, world")}, Config{}, ErrNotWasm.Error()},
 		{"component", Module{Name: "c.wasm", Bytes: []byte("\x00asm\x0d\x00\x01\x00")}, Config{}, "c.wasm: exports no wasi:cli/run: name a function to invoke"},
+		{"layer", Module{Name: "l.wasm", Bytes: []byte("\x00asm\x0d\x00\x02\x00")}, Config{}, "component: version 13 of layer 2, expected version 1 of layer 0 or a component"},
+		{"version", Module{Name: "v.wasm", Bytes: []byte("\x00asm\x0e\x00\x01\x00")}, Config{}, "v.wasm: unsupported at byte 4: version 0xe of the format of components, expected 0xd"},
+		{"server", example(t, "rust-http/server.wasm"), Config{}, "server.wasm: exports no wasi:cli/run, but wasi:http/incoming-handler: it is to be served"},
 		{"damaged", Module{Name: "d.wasm", Bytes: hello.Bytes[:500]}, Config{}, "d.wasm: "},
 		{"imports", program([]wasmFunc{oldWASI, wrong, other}, nil), Config{},
 			"test.wasm: unknown imports: wasi_unstable.fd_close(i32) -> (i32), wasi_snapshot_preview1.fd_close(i64) (which is (i32) -> (i32)), env.f(i32, f64)"},

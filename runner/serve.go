@@ -108,8 +108,11 @@ func (s *served) prepare(ctx context.Context) (err error) {
 
 // check finds what is wrong with every request.
 func (s *served) check() error {
-	if s.handler = findExport(s.component, handlerInterface, handlerName); s.handler == nil {
+	switch s.handler = findExport(s.component, handlerInterface, handlerName); {
+	case s.handler == nil:
 		return fmt.Errorf("%s: exports no %s", s.module.Name, handlerInterface)
+	case !ofWASI02(s.handler.Interface):
+		return fmt.Errorf("%s: exports %s, expected WASI 0.2", s.module.Name, s.handler.Interface)
 	}
 	var output sync.Mutex
 	s.host = s.hostConfig()

@@ -71,7 +71,7 @@ func (r *reader) left() int { return len(r.data) - r.at }
 
 func (r *reader) take(n uint32) []byte {
 	if uint64(n) > uint64(r.left()) {
-		r.fail("%d bytes, want %d", r.left(), n)
+		r.fail("ends too early: %d of %d bytes", r.left(), n)
 		return nil
 	}
 	taken := r.data[r.at : r.at+int(n) : r.at+int(n)]

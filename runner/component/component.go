@@ -122,6 +122,17 @@ type Call struct {
 	Result canon.Encoder // of the result, if the function has one
 }
 
+// TypeError says that an imported function has another type than the one that a
+// host has under that name.
+type TypeError struct {
+	Interface, Name string
+	Imported, Want  *canon.Func
+}
+
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("%s#%s is imported as %s, want %s", e.Interface, e.Name, e.Imported, e.Want)
+}
+
 // LinkError lists what a component imports and its host does not provide.
 type LinkError struct{ Missing []string }
 

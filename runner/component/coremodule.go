@@ -134,7 +134,7 @@ func (s *coreScanner) scan(id byte) {
 	case coreSectionTable:
 		s.vector(func(int) { s.table() })
 	case coreSectionMemory:
-		s.vector(func(int) { s.memories = append(s.memories, s.memory()) })
+		s.vector(func(int) { s.memories = append(s.memories, s.supported(s.memory())) })
 	case coreSectionTag:
 		s.vector(func(int) { s.tags = append(s.tags, s.tag(s.funcOf)) })
 	case coreSectionGlobal:
@@ -149,12 +149,12 @@ func (s *coreScanner) scan(id byte) {
 
 // recursive reads the types of one entry of the type section.
 func (s *coreScanner) recursive() {
-	const funcForm, groupForm = 0x60, 0x4e
+	const funcForm = 0x60
 	switch form := s.byte(); form {
 	case funcForm:
 		s.types = append(s.types, &coreEntity{sort: coreFunc, params: s.valueTypes(), results: s.valueTypes()})
-	case groupForm:
-		s.unsupported("recursive types of garbage collection in a core module")
+	case 0x4e, 0x4f, 0x50, 0x5e, 0x5f: // groups, subtypes, arrays, structures
+		s.unsupported("a core module with types of garbage collection (form %#x)", form)
 	default:
 		s.unsupported("a core type of form %#x", form)
 	}
@@ -207,6 +207,20 @@ func (s *reader) memory() coreEntity {
 		s.fail("a memory of %d pages, at most %d", max(e.min, e.max), maxPages)
 	}
 	return e
+}
+
+// supported refuses memories that the runtime does not have, which says so less
+// clearly.
+func (s *coreScanner) supported(m coreEntity) coreEntity {
+	switch {
+	case m.shared:
+		s.unsupported("threads: a core module with a shared memory")
+	case m.wide:
+		s.unsupported("a core module with a memory of 64-bit addresses")
+	case len(s.memories) > 0:
+		s.unsupported("a core module with several memories")
+	}
+	return m
 }
 
 func (s *reader) limits(e *coreEntity) {
@@ -285,7 +299,7 @@ func (s *coreScanner) imported() {
 	case coreTable:
 		s.tables = append(s.tables, i.typ)
 	case coreMemory:
-		s.memories = append(s.memories, i.typ)
+		s.memories = append(s.memories, s.supported(i.typ))
 	case coreGlobal:
 		s.globals = append(s.globals, i.typ)
 	case coreTag:

@@ -66,7 +66,13 @@ func (d *definition) decode(in *reader) {
 	if d.depth > maxNesting {
 		in.fail("components nested deeper than %d", maxNesting)
 	}
-	if string(in.take(uint32(len(preamble)))) != preamble {
+	switch start := string(in.take(uint32(len(preamble)))); {
+	case in.err != nil || start == preamble:
+	case start[:4] == preamble[:4] && start[6:] == preamble[6:]:
+		in.at = 4
+		in.unsupported("version %#x of the format of components, expected %#x", start[4], preamble[4])
+	default:
+		in.at = 0
 		in.fail("a component that does not begin with %q", preamble)
 	}
 	for in.err == nil && in.left() > 0 {
@@ -118,7 +124,7 @@ func (d *definition) coreModule(in *reader) {
 	bytes := in.data
 	t := scanModule(in)
 	in.check(push(&d.coreModules, t))
-	d.step(&stepCoreModule{bytes: bytes, typ: t})
+	d.step(&stepCoreModule{bytes: bytes, offset: in.base, typ: t})
 }
 
 func (d *definition) nested(in *reader) {

@@ -102,7 +102,7 @@ func TestDecodeErrors(t *testing.T) {
 	types := func(def string) string { return string(appendSection(nil, sectionType, 1, []byte(def))) }
 	for _, tt := range []struct{ content, want string }{
 		{"\x0d\x00", "malformed component at byte 10: a section of number 13"},
-		{"\x07\x09\x01", "malformed component at byte 10: 1 bytes, want 9"},
+		{"\x07\x09\x01", "malformed component at byte 10: ends too early: 1 of 9 bytes"},
 		{"\x07\x02\x00\x00", "malformed component at byte 11: 1 bytes too many in a section"},
 		{"\x07\x01\x05", "malformed component at byte 11: 5 elements in 0 bytes"},
 		{"\x01\x08\x00asm\x02\x00\x00\x00", "malformed component at byte 18: a core module that does not begin with \"\\x00asm\\x01\\x00\\x00\\x00\""},
@@ -122,6 +122,12 @@ func TestDecodeErrors(t *testing.T) {
 		{"\x09\x03\x00\x00\x00", "unsupported at byte 10: values and start functions of components"},
 		{"\x05\x05\x01\x00\x07\x00\x00", "malformed component at byte 13: component 7 of 0"},
 		{"\x0a\x08\x01\x00\x03Foo\x03\x01", "malformed component at byte 18: \"Foo\" is not a kebab-case name"},
+		{coreModuleOf("\x05\x03\x01\x00\x01"), ""},
+		{coreModuleOf("\x05\x04\x01\x03\x01\x01"), "unsupported at byte 24: threads: a core module with a shared memory"},
+		{coreModuleOf("\x05\x03\x01\x04\x01"), "unsupported at byte 23: a core module with a memory of 64-bit addresses"},
+		{coreModuleOf("\x05\x05\x02\x00\x01\x00\x01"), "unsupported at byte 25: a core module with several memories"},
+		{coreModuleOf("\x02\x0c\x02\x00\x00\x02\x00\x01\x00\x01a\x02\x00\x01"), "unsupported at byte 32: a core module with several memories"},
+		{coreModuleOf("\x01\x03\x01\x5f\x00"), "unsupported at byte 22: a core module with types of garbage collection (form 0x5f)"},
 		{"\x03\x0b\x01\x50\x01\x00\x00\x00\x02\x00\xf0\xa2\x04", "malformed component at byte 21: a memory of 70000 pages, at most 65536"},
 		{"\x03\x0f\x01\x50\x02\x00\x00\x00\x02\x00\x01\x00\x00\x00\x02\x00\x01", "malformed component at byte 25: a core module with a second import \"\" from \"\""},
 		{"\x0a\x06\x01\x00\x01f\x01\x03", "malformed component at byte 16: type 3 of 0"},
@@ -129,8 +135,29 @@ func TestDecodeErrors(t *testing.T) {
 	} {
 		_, err := Decode([]byte(preamble + tt.content))
 		var at *DecodeError
+		if tt.want == "" && err == nil {
+			continue
+		}
 		if err == nil || err.Error() != tt.want || !errors.As(err, &at) {
 			t.Errorf("%x:\n%v, want\n%s", tt.content, err, tt.want)
+		}
+	}
+}
+
+// coreModuleOf is a section with a core module of a section.
+func coreModuleOf(section string) string {
+	content := "\x00asm\x01\x00\x00\x00" + section
+	return string(rune(sectionCoreModule)) + string(rune(len(content))) + content
+}
+
+func TestPreamble(t *testing.T) {
+	for _, tt := range []struct{ data, want string }{
+		{"\x00asm\x0e\x00\x01\x00", "unsupported at byte 4: version 0xe of the format of components, expected 0xd"},
+		{"\x00asm\x01\x00\x00\x00", `malformed component at byte 0: a component that does not begin with "\x00asm\r\x00\x01\x00"`},
+		{"\x00asm\x0d", "malformed component at byte 0: ends too early: 5 of 8 bytes"},
+	} {
+		if _, err := Decode([]byte(tt.data)); err == nil || err.Error() != tt.want {
+			t.Errorf("%q: %v, want %s", tt.data, err, tt.want)
 		}
 	}
 }

@@ -177,8 +177,9 @@ func (s stepExport) run(_ context.Context, in *instance, _ map[string]value) err
 }
 
 type stepCoreModule struct {
-	bytes []byte
-	typ   *moduleType
+	bytes  []byte
+	offset int // in the component
+	typ    *moduleType
 }
 
 func (s *stepCoreModule) run(_ context.Context, in *instance, _ map[string]value) error {

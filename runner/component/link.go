@@ -31,7 +31,7 @@ func (p *Program) compile(ctx context.Context, d *definition) error {
 		case *stepCoreModule:
 			m, err := compileModule(ctx, p.runtime, s)
 			if err != nil {
-				return fmt.Errorf("core module of %d bytes: %w", len(s.bytes), err)
+				return fmt.Errorf("core module at byte %d: %w", s.offset, err)
 			}
 			p.modules[s] = m
 		case stepComponent:

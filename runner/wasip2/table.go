@@ -147,13 +147,13 @@ func lookup(iface, name string, sig *canon.Func) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	unversioned, _, _ := strings.Cut(iface, "@")
+	unversioned, version, versioned := strings.Cut(iface, "@")
 	e, ok := all[[2]string{unversioned, name}]
 	switch {
-	case !ok:
+	case !ok || versioned && !strings.HasPrefix(version, "0.2."):
 		return nil, fmt.Errorf("%s: WASI 0.2 has no function %s", iface, name)
 	case sig != nil && !sameFunc(sig, e.sig):
-		return nil, fmt.Errorf("%s: %s is imported as %s, want %s", iface, name, sig, e.sig)
+		return nil, &component.TypeError{Interface: iface, Name: name, Imported: sig, Want: e.sig}
 	}
 	return e.function, nil
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"errors"
 	"github.com/tracetool/tracetool/format/canon"
+	"github.com/tracetool/tracetool/runner/component"
 )
 
 // TestTable compares the table with the names of all that WASI 0.2 has, as they
@@ -96,5 +98,25 @@ func TestMalformedArguments(t *testing.T) {
 			}
 			g.raw(name[0], name[1], args)
 		}
+	}
+}
+
+// TestVersions: any version of WASI 0.2 will do, and no other one.
+func TestVersions(t *testing.T) {
+	for iface, known := range map[string]bool{
+		"wasi:random/random": true, "wasi:random/random@0.2.0": true, "wasi:random/random@0.2.99": true,
+		"wasi:random/random@0.3.0": false, "wasi:random/random@0.20.0": false, "wasi:random/random@1.0.0": false, "acme:random/random@0.2.0": false,
+	} {
+		if _, err := lookup(iface, "get-random-u64", nil); (err == nil) != known {
+			t.Errorf("%s: %v, want it known: %t", iface, err, known)
+		}
+	}
+	sig, err := canon.ParseFunc("func() -> string")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var other *component.TypeError
+	if _, err := lookup("wasi:random/random@0.2.0", "get-random-u64", sig); !errors.As(err, &other) || other.Want.String() != "func() -> u64" {
+		t.Errorf("another type: %v", err)
 	}
 }
