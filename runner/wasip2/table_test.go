@@ -2,6 +2,7 @@ package wasip2
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"errors"
 	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/runner/component"
 )
