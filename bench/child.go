@@ -33,7 +33,7 @@ func runChild(ctx context.Context, mode, dir, name string) error {
 	if err != nil {
 		return err
 	}
-	cfg := runner.Config{Dirs: []format.Preopen{{Host: dir, Guest: "/"}}, Stdout: io.Discard, Stderr: os.Stderr, CacheDir: filepath.Join(dir, "cache")}
+	cfg := runner.Config{Dirs: []format.Preopen{{Host: dir, Guest: "/"}}, Stdout: io.Discard, Stderr: os.Stderr, CacheDir: filepath.Join(dir, "cache"), Exclusive: true}
 	var result *runner.Result
 	switch mode {
 	case "stock":
@@ -68,7 +68,7 @@ func replay(ctx context.Context, dir, path string) error {
 		return err
 	}
 	defer f.Close()
-	_, err = runner.Replay(ctx, f, runner.ReplayConfig{Stdout: io.Discard, Stderr: os.Stderr, CacheDir: filepath.Join(dir, "cache")})
+	_, err = runner.Replay(ctx, f, runner.ReplayConfig{Stdout: io.Discard, Stderr: os.Stderr, CacheDir: filepath.Join(dir, "cache"), Exclusive: true})
 	return err
 }
 

@@ -111,7 +111,8 @@ type replayedCall struct {
 	sig  *call.Signature
 	show outputKind
 	now  format.Event
-	last []byte // result of the last call, which was valid
+	last []byte       // result of the last call, which was valid
+	seen format.Event // what output needs of an event that was not decoded
 }
 
 func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
@@ -157,7 +158,7 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 // parameters are these, and whose result is a number of 64 bits, follows from
 // the event's time, or is that of the call before. It leaves all others alone.
 func (c *replayedCall) direct(k *component.Call) bool {
-	if c.show != outputNone || c.sig.Result == nil || !c.cur.callRow(c.fn) {
+	if c.sig.Result == nil || !c.cur.callRow(c.fn) {
 		return false
 	}
 	const columns = format.HasP0 | format.HasInput | format.HasHash
@@ -181,6 +182,13 @@ func (c *replayedCall) direct(k *component.Call) bool {
 		k.Result.U64(uint64(time % 1e9))
 	default:
 		return false
+	}
+	if c.show != outputNone {
+		ev := &c.seen
+		if ev.P[0], ev.Input, ev.Errno = c.now.P[0], c.now.Input, 0; b.Errno != nil {
+			ev.Errno = b.Errno[i]
+		}
+		c.output(ev, c.last)
 	}
 	c.cur.row++
 	c.cur.count++

@@ -22,11 +22,11 @@ func mixed(t testing.TB) Module {
 	return m
 }
 
-// rounds is mixed with that many rounds, at most 127, instead of 100,000.
+// rounds is mixed with that many rounds, at most 127, instead of 200,000.
 func rounds(t testing.TB, n byte) Module {
 	t.Helper()
 	m := mixed(t)
-	const limit = "\xa0\x8d\x06" // in LEB128
+	const limit = "\xc0\x9a\x0c" // in LEB128
 	if bytes.Count(m.Bytes, []byte(limit)) != 1 {
 		t.Fatal("component-mixed.wasm has another number of rounds")
 	}
@@ -34,11 +34,11 @@ func rounds(t testing.TB, n byte) Module {
 	return m
 }
 
-// TestComponentMixed: a run of half a million calls replays, with its output.
+// TestComponentMixed: a run of a million calls replays, with its output.
 func TestComponentMixed(t *testing.T) {
 	rec := record(t, mixed(t), Config{})
-	if lines := strings.Count(rec.stdout, "\n"); lines != 100_000 {
-		t.Errorf("%d lines, want 100000", lines)
+	if lines := strings.Count(rec.stdout, "\n"); lines != 200_000 {
+		t.Errorf("%d lines, want 200000", lines)
 	}
 	verify(t, rec, ReplayConfig{})
 }

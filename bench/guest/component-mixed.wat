@@ -1,4 +1,4 @@
-;; Makes 100,000 rounds of 5 different calls: both clocks, a random number, and
+;; Makes 200,000 rounds of 5 different calls: both clocks, a random number, and
 ;; room for a line on stdout, which is written.
 (component
   (import "wasi:io/error@0.2.6" (instance $errors (export "error" (type (sub resource)))))
@@ -67,7 +67,7 @@
         (if (i32.load8_u (i32.const 16)) (then (return (i32.const 1))))
         (call $write (local.get $out) (i32.const 64) (i32.const 15) (i32.const 32))
         (if (i32.load8_u (i32.const 32)) (then (return (i32.const 1))))
-        (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100000))))
+        (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200000))))
       (call $drop (local.get $out))
       (i32.const 0)))
   (core instance $m (instantiate $M (with "host" (instance

@@ -27,6 +27,10 @@ type Decoder struct {
 // NewDecoder reads data.
 func NewDecoder(data []byte) Decoder { return Decoder{data: data, size: len(data)} }
 
+// Use makes the decoder read data, whatever it has read before. Unlike an
+// assignment of NewDecoder it copies nothing.
+func (d *Decoder) Use(data []byte) { d.data, d.size, d.err = data, len(data), nil }
+
 // Err is the first mistake.
 func (d *Decoder) Err() error { return d.err }
 

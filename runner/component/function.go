@@ -36,7 +36,7 @@ func (f *hostFunction) call(ctx context.Context, args, result []byte) []byte {
 	if f.spare = nil; c == nil {
 		c = &Call{}
 	}
-	c.Args = canon.NewDecoder(args)
+	c.Args.Use(args)
 	c.Result.Use(result)
 	if err := f.impl(ctx, c); err != nil {
 		panic(err)
@@ -213,7 +213,8 @@ func (f *loweredFunction) lift(l *lifter) {
 // guest must not leave while it gets memory for the result.
 func (f *loweredFunction) lower(ctx context.Context, stack []uint64, result []byte) {
 	w := &f.lowerer
-	w.ctx, w.in = ctx, canon.NewDecoder(result)
+	w.ctx = ctx
+	w.in.Use(result)
 	if f.indirect {
 		t := f.typ.result
 		w.mem = memory.Bytes(f.memory)
