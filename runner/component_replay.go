@@ -161,10 +161,10 @@ func (c *replayedCall) direct(k *component.Call) bool {
 	if c.sig.Result == nil || !c.cur.callRow(c.fn) {
 		return false
 	}
-	const columns = format.HasP0 | format.HasInput | format.HasHash
+	const columns = format.HasP0 | format.HasInput
 	b, i := c.cur.batch, c.cur.row
 	has := b.Has(i)
-	if (has^c.now.Has)&columns != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
+	if (has^c.now.Has)&columns != 0 || has&format.HasHash != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
 		return false
 	}
 	switch time := b.Time[i]; {
