@@ -84,6 +84,7 @@ func (h *replayedHost) Func(iface, name string, sig *canon.Func) (component.Host
 	}
 	c := &replayedCall{replay: h.replay, sig: recorded, show: outputOf(iface, name)}
 	c.fn = newFunction(fn, lookupCode(h.modules, iface), lookupCode(h.names, name))
+	c.now.Kind, c.now.Module, c.now.Function = format.KindCall, c.fn.module, c.fn.name
 	return c.call, nil
 }
 
@@ -118,7 +119,6 @@ type replayedCall struct {
 func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 	c.checkContext(ctx)
 	now := &c.now
-	now.Kind, now.Module, now.Function = format.KindCall, c.fn.module, c.fn.name
 	now.Has = format.HasModule | format.HasFunction
 	c.sig.SetArgs(now, k.Args.Rest())
 	if c.direct(k) {
