@@ -126,11 +126,35 @@ func (e *byteEncoder) split(s []byte) {
 			distance, s = int(binary.LittleEndian.Uint32(s[1:])), s[5:]
 			length++
 		}
-		if e.at+length < e.start+maxBlock {
-			e.copy(uint32(distance), length)
+		if distance < farDistance && length > longMatch {
+			e.copyFar(distance, length)
 		} else {
-			e.copyAcross(uint32(distance), length)
+			e.copyAny(uint32(distance), length)
 		}
+	}
+}
+
+// A long match of a short period is copied from several periods before as soon
+// as they are there: decoders take a third of the time if what they read is not
+// what they have just written.
+const (
+	farDistance = 64
+	longMatch   = 4 * farDistance
+)
+
+// copyFar is copyAny of a long match of a short period.
+func (e *byteEncoder) copyFar(period, n int) {
+	far := (farDistance + period - 1) / period * period
+	e.copyAny(uint32(period), far-period)
+	e.copyAny(uint32(far), n-far+period)
+}
+
+// copyAny takes n bytes that stand at a distance before.
+func (e *byteEncoder) copyAny(distance uint32, n int) {
+	if e.at+n < e.start+maxBlock {
+		e.copy(distance, n)
+	} else {
+		e.copyAcross(distance, n)
 	}
 }
 
