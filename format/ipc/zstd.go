@@ -43,10 +43,9 @@ func appendFrameHeader(dst []byte, n int) []byte {
 // begin begins a block.
 func (e *blockEncoder) begin() {
 	if e.literals == nil {
-		e.literals, e.sequences = make([]byte, 0, maxBlock+8), make([]sequence, 0, maxBlock/minMatch+1)
+		e.literals, e.sequences = make([]byte, 0, maxBlock+maxShort), make([]sequence, 0, maxBlock/minMatch+1)
 	}
 	e.literals, e.sequences = e.literals[:0], e.sequences[:0]
-	e.litTable.counts, e.matchTable.counts, e.distTable.counts = fseCounts{}, fseCounts{}, fseCounts{}
 }
 
 // add adds a sequence, whose literals are there already.
@@ -55,10 +54,19 @@ func (e *blockEncoder) add(literals, match, distance uint32) {
 	e.sequences = e.sequences[:n+1] // in place: to copy what was just written bytewise stalls the processor
 	s := &e.sequences[n]
 	s.literals, s.match, s.distance = literals, match, distance
-	s.lc, s.mc, s.dc = literalCode(literals), matchCode(match), distanceCode(distance)
-	e.litTable.counts[s.lc%maxCodes]++
-	e.matchTable.counts[s.mc%maxCodes]++
-	e.distTable.counts[s.dc%maxCodes]++
+}
+
+// count finds the codes of the sequences, and how often each stands there.
+func (e *blockEncoder) count() {
+	lits, match, dist := &e.litTable.counts, &e.matchTable.counts, &e.distTable.counts
+	*lits, *match, *dist = fseCounts{}, fseCounts{}, fseCounts{}
+	for i := range e.sequences {
+		s := &e.sequences[i]
+		s.lc, s.mc, s.dc = literalCode(s.literals), matchCode(s.match), distanceCode(s.distance)
+		lits[s.lc%maxCodes]++
+		match[s.mc%maxCodes]++
+		dist[s.dc%maxCodes]++
+	}
 }
 
 // appendBlock appends the block of data from at to end, whose sequences are
@@ -137,6 +145,7 @@ func (e *blockEncoder) appendSequences(dst []byte) []byte {
 	if n == 0 {
 		return dst
 	}
+	e.count()
 	lits, match, dist := &e.litTable, &e.matchTable, &e.distTable
 	lits.prepare(n, maxLog)
 	match.prepare(n, maxLog)
