@@ -12,8 +12,7 @@ import (
 // entropy is then coded as zstd does it, to about the same size.
 type byteEncoder struct {
 	blockEncoder
-	packed  []byte    // what s2 made of the data
-	repeats [3]uint32 // the distances that repeat
+	packed  []byte // what s2 made of the data
 	data    []byte
 	dst     []byte
 	start   int // of the block
@@ -25,14 +24,13 @@ type byteEncoder struct {
 const minBytes = 8 << 10
 
 // maxPiece bounds the memory of s2, and how far it looks back.
-const maxPiece = 4 << 20
+const maxPiece = 2 << 20
 
 // append appends a frame with data. ok is false, and dst of no use, where data
 // looks random: it is not worth a second look.
 func (e *byteEncoder) append(dst, data []byte) (out []byte, ok bool) {
-	e.dst, e.data = appendFrameHeader(dst, len(data)), data
-	e.start, e.at, e.pending, e.repeats = 0, 0, 0, [3]uint32{1, 4, 8}
-	e.begin()
+	e.dst, e.data = e.open(dst, len(data)), data
+	e.start, e.at, e.pending = 0, 0, 0
 	for len(data) > 0 {
 		n := min(len(data), maxPiece)
 		if need := s2.MaxEncodedLen(n) + overread; cap(e.packed) < need {
@@ -72,14 +70,8 @@ func uniform(data []byte) bool {
 
 // flush ends the block.
 func (e *byteEncoder) flush() {
-	before := e.repeats
-	e.number()
-	var compressed bool
-	if e.dst, compressed = e.appendBlock(e.dst, e.data, e.start, e.at, false); !compressed {
-		e.repeats = before
-	}
+	e.dst = e.appendBlock(e.dst, e.data, e.start, e.at)
 	e.start, e.pending = e.at, 0
-	e.begin()
 }
 
 // split takes an s2 block, behind which are overread bytes, apart: its length,
@@ -272,32 +264,4 @@ func (e *byteEncoder) copyAcross(distance uint32, n int) {
 			e.flush()
 		}
 	}
-}
-
-// number puts what zstd has for distances in their place, and remembers those
-// that repeat. Without literals the last distance cannot be meant, and what
-// would stand for it stands for the one before.
-func (e *byteEncoder) number() {
-	r0, r1, r2 := e.repeats[0], e.repeats[1], e.repeats[2]
-	for i := range e.sequences {
-		s := &e.sequences[i]
-		d, shift := s.distance, uint32(0)
-		if s.literals == 0 {
-			shift = 1
-		}
-		switch {
-		case d == r0 && shift == 0:
-			s.distance = 1
-		case d == r1:
-			s.distance = 2 - shift
-			r0, r1 = d, r0
-		case d == r2:
-			s.distance = 3 - shift
-			r0, r1, r2 = d, r0, r1
-		default:
-			s.distance = d + 3
-			r0, r1, r2 = d, r0, r1
-		}
-	}
-	e.repeats = [3]uint32{r0, r1, r2}
 }
