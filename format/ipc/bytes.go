@@ -33,10 +33,7 @@ func (e *byteEncoder) append(dst, data []byte) (out []byte, ok bool) {
 	e.start, e.at, e.pending = 0, 0, 0
 	for len(data) > 0 {
 		n := min(len(data), maxPiece)
-		if need := s2.MaxEncodedLen(n) + overread; cap(e.packed) < need {
-			e.packed = make([]byte, need)
-		}
-		packed := s2.Encode(e.packed[:cap(e.packed)-overread], data[:n])
+		packed := e.pack(data[:n])
 		if len(packed) >= n && n == len(e.data) && uniform(data) {
 			return dst, false
 		}
@@ -48,6 +45,22 @@ func (e *byteEncoder) append(dst, data []byte) (out []byte, ok bool) {
 	}
 	dst, e.dst, e.data = e.dst, nil, nil
 	return dst, true
+}
+
+// pack returns what s2 makes of data, behind which overread bytes may be read.
+func (e *byteEncoder) pack(data []byte) []byte {
+	if need := s2.MaxEncodedLen(len(data)) + overread; cap(e.packed) < need {
+		e.packed = make([]byte, need)
+	}
+	return s2.Encode(e.packed[:cap(e.packed)-overread], data)
+}
+
+// periodic reports whether data begins with the same few values again and again,
+// as columns do whose calls are all alike.
+func (e *byteEncoder) periodic(data []byte) bool {
+	const sample, ratio = 4 << 10, 32
+	head := data[:min(len(data), sample)]
+	return len(e.pack(head)) < len(head)/ratio
 }
 
 // uniform reports whether a sample of data has all bytes about equally often.
