@@ -32,7 +32,7 @@ type Buffer struct {
 }
 
 // Jitter is Words of durations and others that neither rise nor fall: any word
-// before serves, and decoders take half the time if it is one that they have
+// before serves, and decoders are faster by a third if it is one that they have
 // not just written.
 const Jitter = 16
 

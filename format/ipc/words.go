@@ -7,9 +7,9 @@ import (
 
 // wordEncoder writes zstd frames of columns of 64-bit words that rise or
 // jitter: times, durations, ends of variable-length values. In such a column a
-// word differs from the one before in its low bytes only. Each row becomes one
-// sequence: the low bytes as literals, then a match of the high bytes at
-// distance 8. A general encoder finds the same sequences at three times the
+// word differs from one before in its low bytes only. Each row becomes one
+// sequence: the low bytes as literals, then a match of the high bytes, always at
+// the same distance. A general encoder finds the same sequences at three times the
 // cost, and these columns are most of what an event costs to compress.
 type wordEncoder struct{ blockEncoder }
 
