@@ -193,9 +193,13 @@ func (e *byteEncoder) short(s []byte, i int, distance uint32) (int, uint32) {
 			continue
 		}
 		to := uint32(tag.distance) | uint32(uint64(binary.LittleEndian.Uint32(s[i+1:]))&(1<<(8*tag.more&63)-1))
-		if to == 0 { // the distance repeats
+		if to == 0 { // the distance repeats, and the length may be in the next byte
 			if length > 8 {
-				break
+				length = 8 + int(s[i+2])
+				if tag.length > 9 || at+length >= limit {
+					break
+				}
+				i++
 			}
 			to = distance
 		}
