@@ -11,7 +11,7 @@ import (
 
 // region is the memory of one open segment: columns that rows are appended to
 // in place. It lies in the mapped sidecar, or on the heap where there is none.
-// Elements of null columns are 0, so that they compress to nothing.
+// Elements that are null are 0, so that they compress to nothing.
 type region struct {
 	memory   []byte
 	slot     *slot // nil without a sidecar
@@ -167,32 +167,51 @@ func (r *region) batch() *ipc.Batch {
 		b.Nodes = append(b.Nodes, ipc.Node{Length: n})
 		b.Buffers = append(b.Buffers, ipc.Buffer{}, ipc.Buffer{Data: data})
 	}
-	words := func() { b.Buffers[len(b.Buffers)-1].Words = true }
+	words := func(back int) { b.Buffers[len(b.Buffers)-1].Words = back }
+	codes := func() { b.Buffers[len(b.Buffers)-1].Codes = true }
 	full(raw(r.time, n))
-	words()
+	words(1)
+	if (ever&^always)&format.HasDuration != 0 {
+		fill(r.duration[:n], r.has[:n], uint32(format.HasDuration), ipc.Jitter)
+	}
 	nullable(format.HasDuration, raw(r.duration, n))
-	words()
+	words(ipc.Jitter)
 	full(raw(r.kind, n))
+	codes()
 	nullable(format.HasModule, raw(r.module, n))
+	codes()
 	nullable(format.HasFunction, raw(r.function, n))
+	codes()
 	full(raw(r.task, n))
+	codes()
 	nullable(format.HasErrno, raw(r.errno, n))
+	codes()
 	nullable(format.HasValue, raw(r.value, n))
 	nullable(format.HasHash, raw(r.hash, n))
 	for k := range r.p {
 		nullable(format.HasP0<<k, raw(r.p[k], n))
 	}
 	nullable(format.HasInput, raw(r.inputEnd, n+1))
-	words()
+	words(1)
 	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.input[:r.inputEnd[n]], Bytes: true})
 	nullable(format.HasOutput, raw(r.outputEnd, n+1))
-	words()
+	words(1)
 	b.Buffers = append(b.Buffers, ipc.Buffer{Data: r.output[:r.outputEnd[n]], Bytes: true})
 	if r.seq != nil {
 		full(raw(r.seq, n))
-		words()
+		words(1)
 	}
 	return b
+}
+
+// fill gives elements that are null the value that stands back elements before,
+// which is what the encoder compares them with: nothing of them is encoded then.
+func fill(column []int64, has []uint32, bit uint32, back int) {
+	for i := back; i < len(column); i++ {
+		if has[i]&bit == 0 {
+			column[i] = column[i-back]
+		}
+	}
 }
 
 // presence returns which nullable columns have a value in every row, and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -647,5 +648,46 @@ func TestSmallBeginning(t *testing.T) {
 	}
 	if sizes[0] > 2<<20 || sizes[1] < 8<<20 {
 		t.Errorf("a sidecar of %d bytes that grew to %d", sizes[0], sizes[1])
+	}
+}
+
+// TestDurations: rows without a duration take next to no space, and none is
+// read from them, although their elements in the file hold something.
+func TestDurations(t *testing.T) {
+	const rows = 40_000
+	size := func(part float64) int64 {
+		r := rand.New(rand.NewPCG(1, 2))
+		path := tracePath(t)
+		w := mustCreate(t, path, options)
+		durations := make([]int64, rows)
+		for i := range durations {
+			e := clockEvent(i)
+			if r.Float64() < part {
+				durations[i] = 400 + r.Int64N(300)
+				e.Duration, e.Has = durations[i], e.Has|format.HasDuration
+			}
+			appendAll(t, w, []format.Event{*e})
+		}
+		mustClose(t, w)
+		f, err := reader.Open(path, reader.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		i := 0
+		for e, err := range f.Events(reader.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if has := e.Has&format.HasDuration != 0; has != (durations[i] != 0) || e.Duration != durations[i] {
+				t.Fatalf("event %d has a duration, %t, of %d ns, want %d", i, has, e.Duration, durations[i])
+			}
+			i++
+		}
+		return f.Summary().StoredBytes
+	}
+	none, half, all := size(0), size(0.5), size(1)
+	if validity := int64(rows / 8); half-none > (all-none)*65/100+validity {
+		t.Errorf("%d bytes with a duration in half of the rows, %d in all and %d in none", half, all, none)
 	}
 }

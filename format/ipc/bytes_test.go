@@ -32,6 +32,10 @@ func texts(r *rand.Rand, n int) map[string][]byte {
 		"records": fill(func(i int) string { return fmt.Sprintf("\x00\x01%c\x00\x00%c%c\x00", i, i>>8, r.IntN(4)) }),
 		"far":     append(block[:n/2:n/2], block[:n-n/2]...),
 		"runs":    fill(func(int) string { return strings.Repeat(string(rune('a'+r.IntN(3))), 1+r.IntN(1<<r.IntN(18))) }),
+		"periods": fill(func(int) string {
+			at, length := r.IntN(len(block)), 1+r.IntN(80)
+			return strings.Repeat(string(block[at:min(at+length, len(block))]), 1+r.IntN(1<<r.IntN(12)))
+		}),
 		"mixed": fill(func(int) string {
 			if r.IntN(20) == 0 {
 				return string(block[:r.IntN(n)])

@@ -16,7 +16,7 @@ type fseTable struct {
 	single bool
 	top    uint8 // largest code
 	states [1 << maxLog]uint16
-	delta  [maxCodes]struct {
+	delta  [1 << 8]struct { // by code, as bytes are: which spares checks of bounds
 		bits  uint32
 		state int32
 	}
@@ -178,7 +178,7 @@ func (t *fseTable) first(code uint8) uint32 {
 // encode adds what leads from the state of a code to that of the next one to
 // the count bits held.
 func (t *fseTable) encode(held uint64, count uint8, state uint32, code uint8) (uint64, uint8, uint32) {
-	d := t.delta[code%maxCodes]
+	d := t.delta[code]
 	out := (state + d.bits) >> 16
 	held |= uint64(state&(1<<(out&31)-1)) << (count & 63)
 	return held, count + uint8(out), uint32(t.states[uint32(int32(state>>(out&31))+d.state)%(1<<maxLog)])

@@ -7,65 +7,42 @@ import (
 
 // wordEncoder writes zstd frames of columns of 64-bit words that rise or
 // jitter: times, durations, ends of variable-length values. In such a column a
-// word differs from the one before in its low bytes only. Each row becomes one
-// sequence: the low bytes as literals, then a match of the high bytes at
-// distance 8. A general encoder finds the same sequences at three times the
+// word differs from one before in its low bytes only. Each row becomes one
+// sequence: the low bytes as literals, then a match of the high bytes, always at
+// the same distance. A general encoder finds the same sequences at three times the
 // cost, and these columns are most of what an event costs to compress.
 type wordEncoder struct{ blockEncoder }
 
 const maxLowBytes = 5 // more leave no match of at least 3 bytes
 
-// append appends a frame with data, whose length is a multiple of 8. ok is
-// false, and dst of no use, where the column does not have the shape that this
-// is for.
-func (e *wordEncoder) append(dst, data []byte) (out []byte, ok bool) {
-	dst = appendFrameHeader(dst, len(data))
+// append appends a frame with data, whose length is a multiple of 8. Each word
+// is compared with the one that stands back words before it. ok is false, and
+// dst of no use, where the column does not have the shape that this is for.
+func (e *wordEncoder) append(dst, data []byte, back int) (out []byte, ok bool) {
+	dst = e.open(dst, len(data))
 	limit := len(dst) + len(data)/2
-	// zstd begins with the distances 1, 4 and 8 as those that repeat. The first
-	// sequence picks the third; it has a block of its own, so that in all others
-	// the distance is always the last one and costs nothing.
-	first := e.firstSequence(data)
-	if first == 0 {
-		return dst, false
-	}
-	dst, _ = e.appendBlock(dst, data, 0, first, true)
-	for at := first; at < len(data); {
+	for at := 0; at < len(data); {
 		end := min(at+maxBlock, len(data))
-		e.split(data, at, end, 1)
-		if dst, _ = e.appendBlock(dst, data, at, end, false); len(dst) > limit {
+		e.split(data, at, end, 8*back)
+		if dst = e.appendBlock(dst, data, at, end); len(dst) > limit {
 			return dst, false
 		}
 		at = end
 	}
-	return dst, true
+	return dst, len(data) > 0
 }
 
-// firstSequence fills in the rows up to the first match, and returns their
-// length in bytes; 0 if there is no match within the first rows or none of
-// them is followed by others.
-func (e *wordEncoder) firstSequence(data []byte) int {
-	for end := 16; end <= 512 && end < len(data); end += 8 {
-		if e.split(data, 0, end, 3); len(e.sequences) == 1 {
-			return end
-		}
-	}
-	return 0
-}
-
-// split fills in the sequences of the rows of data from at to end.
-func (e *wordEncoder) split(data []byte, at, end int, distance uint32) {
-	e.begin()
+// split fills in the sequences of the rows of data from at to end, whose
+// matches stand distance bytes before.
+func (e *wordEncoder) split(data []byte, at, end, distance int) {
 	all := e.literals[:cap(e.literals)]
 	n := 0                              // literals
 	var pending, literals, match uint32 // since the last match; of the sequence that is still to be added
-	prev := ^binary.LittleEndian.Uint64(data)
-	if at > 0 {
-		prev = binary.LittleEndian.Uint64(data[at-8:])
-	}
 	for start := at; at < end; at += 8 {
-		word := binary.LittleEndian.Uint64(data[at:])
-		low := (bits.Len64(word^prev) + 7) / 8
-		prev = word
+		word, low := binary.LittleEndian.Uint64(data[at:]), 8
+		if at >= distance {
+			low = (bits.Len64(word^binary.LittleEndian.Uint64(data[at-distance:])) + 7) / 8
+		}
 		if low == 0 && match > 0 && pending == 0 {
 			match += 8
 			continue
@@ -81,12 +58,12 @@ func (e *wordEncoder) split(data []byte, at, end int, distance uint32) {
 		}
 		n += low
 		if match > 0 {
-			e.add(literals, match, distance)
+			e.add(literals, match, uint32(distance))
 		}
 		literals, match, pending = pending+uint32(low), uint32(8-low), 0
 	}
 	if match > 0 {
-		e.add(literals, match, distance)
+		e.add(literals, match, uint32(distance))
 	}
 	e.literals = all[:n]
 }

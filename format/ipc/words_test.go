@@ -59,14 +59,15 @@ func TestWordsRoundTrip(t *testing.T) {
 				continue
 			}
 			for name, data := range columns(r, n) {
-				frame, ok := e.append([]byte("before"), data)
+				back := []int{1, 2, Jitter, 1 + r.IntN(100)}[r.IntN(4)]
+				frame, ok := e.append([]byte("before"), data, back)
 				if !ok {
 					continue
 				}
 				encoded[name] = true
 				got, err := decoder.DecodeAll(frame[len("before"):], nil)
 				if err != nil || !bytes.Equal(got, data) {
-					t.Fatalf("seed %d, %d words of %s: %d bytes decode to %d, want %d: %v", seed, n, name, len(frame), len(got), len(data), err)
+					t.Fatalf("seed %d, %d words of %s, %d back: %d bytes decode to %d, want %d: %v", seed, n, name, back, len(frame), len(got), len(data), err)
 				}
 			}
 		}
@@ -83,16 +84,17 @@ func TestWordsRoundTrip(t *testing.T) {
 
 func FuzzWords(f *testing.F) {
 	for _, data := range columns(rand.New(rand.NewPCG(1, 1)), 200) {
-		f.Add(data)
+		f.Add(data, uint8(0))
+		f.Add(data, uint8(Jitter-1))
 	}
 	decoder, err := zstd.NewReader(nil)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte, back uint8) {
 		data = data[:len(data)&^7]
 		var e wordEncoder
-		frame, ok := e.append(nil, data)
+		frame, ok := e.append(nil, data, int(back)+1)
 		if !ok {
 			return
 		}
@@ -109,8 +111,8 @@ func BenchmarkWords(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, data := range columns(rand.New(rand.NewPCG(1, 2)), n) {
-		for _, words := range []bool{false, true} {
-			b.Run(name+map[bool]string{false: "/general", true: "/words"}[words], func(b *testing.B) {
+		for _, words := range []int{0, 1, Jitter} {
+			b.Run(name+map[int]string{0: "/general", 1: "/words", Jitter: "/jitter"}[words], func(b *testing.B) {
 				size := 0
 				for b.Loop() {
 					general.body = general.body[:0]

@@ -14,6 +14,7 @@ import (
 // a distance before it. Literals behind the last match of a block belong to no
 // sequence.
 type blockEncoder struct {
+	repeats               [3]uint32 // the last distances
 	literals              []byte
 	sequences             []sequence
 	huff                  huff0.Scratch
@@ -22,8 +23,8 @@ type blockEncoder struct {
 }
 
 // sequence is the lengths of its literals and match and its distance, and their
-// codes. The distance is as zstd has it: 1 to 3 for one that repeats, else the
-// distance plus 3.
+// codes. count puts what zstd has for the distance in its place: 1 to 3 for one
+// of the last three, else the distance plus 3.
 type sequence struct {
 	literals, match, distance uint32
 	lc, mc, dc                uint8
@@ -34,8 +35,10 @@ const (
 	minMatch = 3         // length of a match
 )
 
-// appendFrameHeader begins a frame of n bytes, which is one segment.
-func appendFrameHeader(dst []byte, n int) []byte {
+// open begins a frame of n bytes, which is one segment.
+func (e *blockEncoder) open(dst []byte, n int) []byte {
+	e.repeats = [3]uint32{1, 4, 8}
+	e.begin()
 	dst = append(dst, 0x28, 0xB5, 0x2F, 0xFD, 2<<6|1<<5) // magic; single segment, content size of 4 bytes
 	return binary.LittleEndian.AppendUint32(dst, uint32(n))
 }
@@ -43,10 +46,9 @@ func appendFrameHeader(dst []byte, n int) []byte {
 // begin begins a block.
 func (e *blockEncoder) begin() {
 	if e.literals == nil {
-		e.literals, e.sequences = make([]byte, 0, maxBlock+8), make([]sequence, 0, maxBlock/minMatch+1)
+		e.literals, e.sequences = make([]byte, 0, maxBlock+maxShort), make([]sequence, 0, maxBlock/minMatch+1)
 	}
 	e.literals, e.sequences = e.literals[:0], e.sequences[:0]
-	e.litTable.counts, e.matchTable.counts, e.distTable.counts = fseCounts{}, fseCounts{}, fseCounts{}
 }
 
 // add adds a sequence, whose literals are there already.
@@ -55,35 +57,63 @@ func (e *blockEncoder) add(literals, match, distance uint32) {
 	e.sequences = e.sequences[:n+1] // in place: to copy what was just written bytewise stalls the processor
 	s := &e.sequences[n]
 	s.literals, s.match, s.distance = literals, match, distance
-	s.lc, s.mc, s.dc = literalCode(literals), matchCode(match), distanceCode(distance)
-	e.litTable.counts[s.lc%maxCodes]++
-	e.matchTable.counts[s.mc%maxCodes]++
-	e.distTable.counts[s.dc%maxCodes]++
+}
+
+// count finds the codes of the sequences, and how often each stands there.
+func (e *blockEncoder) count() {
+	lits, match, dist := &e.litTable.counts, &e.matchTable.counts, &e.distTable.counts
+	*lits, *match, *dist = fseCounts{}, fseCounts{}, fseCounts{}
+	last, second, third := e.repeats[0], e.repeats[1], e.repeats[2]
+	for i := range e.sequences {
+		s := &e.sequences[i]
+		// Without literals the last distance cannot be meant, and what would
+		// stand for it stands for the one before.
+		bare := uint32(0)
+		if s.literals == 0 {
+			bare = 1
+		}
+		switch d := s.distance; {
+		case d == last && bare == 0:
+			s.distance = 1
+		case d == second:
+			s.distance, last, second = 2-bare, d, last
+		case d == third:
+			s.distance, last, second, third = 3-bare, d, last, second
+		default:
+			s.distance, last, second, third = d+3, d, last, second
+		}
+		s.lc, s.mc, s.dc = literalCode(s.literals), matchCode(s.match), distanceCode(s.distance)
+		lits[s.lc%maxCodes]++
+		match[s.mc%maxCodes]++
+		dist[s.dc%maxCodes]++
+	}
+	e.repeats = [3]uint32{last, second, third}
 }
 
 // appendBlock appends the block of data from at to end, whose sequences are
-// filled in: compressed, or as it is where that is not longer. A raw block
-// leaves the repeating distances as they were, so that one which sets them for
-// others must be compressed.
-func (e *blockEncoder) appendBlock(dst, data []byte, at, end int, must bool) (out []byte, compressed bool) {
+// filled in, and begins the next one: compressed, or as it is where that is not
+// longer.
+func (e *blockEncoder) appendBlock(dst, data []byte, at, end int) []byte {
 	last := 0
 	if end == len(data) {
 		last = 1
 	}
-	start := len(dst)
+	start, repeats := len(dst), e.repeats
 	dst = append(dst, 0, 0, 0)
 	if len(e.sequences) > 0 || len(e.literals) >= minHuffman {
 		dst = e.appendLiterals(dst)
 		dst = e.appendSequences(dst)
 	}
 	kind, size := 2, len(dst)-start-3
-	if size == 0 || size >= end-at && !must {
+	if size == 0 || size >= end-at {
 		kind, size = 0, end-at
 		dst = append(dst[:start+3], data[at:end]...)
+		e.repeats = repeats // decoders do not see the sequences
 	}
 	header := last | kind<<1 | size<<3
 	dst[start], dst[start+1], dst[start+2] = byte(header), byte(header>>8), byte(header>>16)
-	return dst, kind == 2
+	e.begin()
+	return dst
 }
 
 // minHuffman is the number of literals from which a Huffman table is tried.
@@ -137,6 +167,7 @@ func (e *blockEncoder) appendSequences(dst []byte) []byte {
 	if n == 0 {
 		return dst
 	}
+	e.count()
 	lits, match, dist := &e.litTable, &e.matchTable, &e.distTable
 	lits.prepare(n, maxLog)
 	match.prepare(n, maxLog)

@@ -1,7 +1,8 @@
 // generate writes traces with what recordings rarely have together: every column
 // null and not, empty and large bytes, many segments, every codec, several
 // attachments, numbers of other traces, and tables of other programs with each
-// type that a trace may hold.
+// type that a trace may hold. And one with what recordings have most: rounds of
+// the same calls.
 //
 //	go run ./interop/generate DIR
 package main
@@ -33,7 +34,7 @@ func main() {
 func generate(dir string) error {
 	for _, codec := range []ipc.Codec{ipc.Zstd, ipc.LZ4, ipc.None} {
 		opts := writer.Options{Compression: codec, SegmentRows: 700}
-		if err := writeEvents(filepath.Join(dir, codec.String()), opts, 5000); err != nil {
+		if err := writeEvents(filepath.Join(dir, codec.String()), opts, 5000, event); err != nil {
 			return err
 		}
 		if err := writeTable(filepath.Join(dir, "table-"+codec.String()), codec); err != nil {
@@ -52,11 +53,11 @@ func generate(dir string) error {
 		{"parts", writer.Options{SegmentBytes: 4 << 10}, 2000},
 		{"large", writer.Options{SegmentRows: 1 << 15}, 60_000},
 	} {
-		if err := writeEvents(filepath.Join(dir, t.name), t.opts, t.rows); err != nil {
+		if err := writeEvents(filepath.Join(dir, t.name), t.opts, t.rows, event); err != nil {
 			return err
 		}
 	}
-	return nil
+	return writeEvents(filepath.Join(dir, "rounds"), writer.Options{}, 150_000, roundEvent)
 }
 
 var (
@@ -64,7 +65,7 @@ var (
 	functions = []string{"fd_write", "fd_read", "[method]fields.get", "späte_größe", "never_called"}
 )
 
-func writeEvents(path string, opts writer.Options, rows int) (err error) {
+func writeEvents(path string, opts writer.Options, rows int, event func(*rand.Rand, int64) *format.Event) (err error) {
 	opts.Modules, opts.Functions, opts.Force = modules, functions, true
 	w, err := writer.Create(path+format.Extension, opts)
 	if err != nil {
@@ -125,6 +126,26 @@ func event(random *rand.Rand, i int64) *format.Event {
 	}
 	e.Input, e.Output = data(random), data(random)
 	clearNull(e)
+	return e
+}
+
+// roundEvent returns an event of a program that does the same again and again, in
+// rounds of 1 to 5 calls of which some take a time that is worth telling.
+func roundEvent(random *rand.Rand, i int64) *format.Event {
+	call := i % (1 + i/20_000%5)
+	e := &format.Event{
+		Time: 1_700_000_000_123_456_789 + i*1001 + random.Int64N(300), Kind: format.KindCall, Function: int16(call % 4),
+		Has: format.HasModule | format.HasFunction | format.HasErrno | format.HasParams(3),
+	}
+	e.P[0], e.P[1], e.P[2] = call, 1024, 8*call
+	if call%3 > 0 || random.IntN(1000) == 0 {
+		e.Has |= format.HasDuration | format.HasValue | format.HasInput
+		e.Duration = 400 + random.Int64N(300)
+		for range 1 + random.IntN(8) {
+			e.Input = append(e.Input, []string{"trace ", "replay ", "guest\n", "größe "}[random.IntN(4)]...)
+		}
+		e.Value = int64(len(e.Input))
+	}
 	return e
 }
 
