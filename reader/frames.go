@@ -18,7 +18,7 @@ type source struct {
 	size   int64
 	path   string // for errors
 	limits format.Limits
-	brief  bool // a summary without its functions will do
+	brief  bool // no schema and no functions: see ReadTail
 }
 
 // frame is a frame whose header has been checked; its body has not.

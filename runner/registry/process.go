@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tracetool/tracetool/format"
@@ -79,22 +80,15 @@ var readers = 16
 // their order. Those that are deleted meanwhile are left out.
 func (r *Registry) Processes(ctx context.Context, ids []string) ([]*Process, error) {
 	list, errs := make([]*Process, len(ids)), make([]error, len(ids))
-	next := make(chan int)
+	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(readers, len(ids)) {
 		wg.Go(func() {
-			for i := range next {
+			for i := next.Add(1) - 1; i < int64(len(ids)) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				list[i], errs[i] = r.Process(ids[i])
 			}
 		})
 	}
-	for i := range ids {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
 	wg.Wait()
 	for _, err := range append(errs, ctx.Err()) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
