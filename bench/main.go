@@ -61,7 +61,7 @@ type usage struct {
 func main() {
 	child := flag.String("child", "", "internal: run `MODE` in this process")
 	runs := flag.Int("runs", 5, "rounds of each program")
-	only := flag.String("only", "", "comma-separated `names` of programs to run, with inspect among them")
+	only := flag.String("only", "", "comma-separated `names` of programs to run, with inspect and registry among them")
 	flag.Parse()
 	if *child != "" {
 		check(runChild(context.Background(), *child, flag.Arg(0), flag.Arg(1)))
@@ -81,6 +81,9 @@ func main() {
 	check(out.Flush())
 	if selected("inspect") {
 		check(measureInspect(dir, *runs))
+	}
+	if selected("registry") {
+		check(measureRegistry(dir, *runs))
 	}
 }
 
