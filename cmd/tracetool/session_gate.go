@@ -23,6 +23,7 @@ var sessionExitCodes = []cli.ExitCode{
 	{Code: codeUsage, Meaning: "mistake on the command line"},
 	{Code: codeDifferent, Meaning: "a frame differs"},
 	{Code: codeCorrupt, Meaning: "corrupt or no session"},
+	{Code: codeHungUp, Meaning: "its terminal was closed"},
 	{Code: 130, Meaning: "interrupted"},
 	{Code: 143, Meaning: "terminated"},
 }
