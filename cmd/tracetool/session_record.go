@@ -91,7 +91,7 @@ func (v *sessionRecordVerb) run(ctx context.Context, streams *cli.IO, args []str
 		return err
 	}
 	r.note(trace)
-	return nil
+	return r.cut
 }
 
 // sessionRecording is one run of session record.
@@ -102,6 +102,7 @@ type sessionRecording struct {
 	size    session.Size
 	program *guest.Program
 	model   *guest.Model
+	cut     error // what ended it before its time; what was recorded is kept
 	path    string
 }
 
