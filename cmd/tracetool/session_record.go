@@ -231,12 +231,6 @@ func (r *sessionRecording) note(t *session.Trace) {
 		fmt.Fprintf(r.streams.Stderr, "%s %s\n", r.streams.Stderr.Paint(ui.Red, "trap:"), ui.Escape(trap.Message))
 		showStack(r.streams.Stderr, trap.Stack)
 	}
-	inputs := int64(0)
-	for i := range t.Records {
-		if t.Records[i].Event != nil {
-			inputs++
-		}
-	}
 	r.streams.Notef("recorded %s and %s; replay with: tracetool session replay %s",
-		plural(inputs, "input"), plural(t.Frames(), "frame"), shellQuote(r.path))
+		plural(inputsOf(t), "input"), plural(t.Frames(), "frame"), shellQuote(r.path))
 }
