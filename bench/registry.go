@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/tracetool/tracetool/runner"
@@ -100,6 +101,7 @@ func listRegistry(ctx context.Context, store string) error {
 	if err != nil {
 		return err
 	}
+	runtime.GOMAXPROCS(registry.Readers) // as the verb does
 	list, err := reg.Processes(ctx, ids)
 	for _, p := range list {
 		fmt.Println(p.ID, p.Status, p.Start, p.Size)

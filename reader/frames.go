@@ -61,6 +61,18 @@ func (s *source) damaged(f *frame, err error) error {
 	return s.corrupt(f.segment(), f.at, cause, "%s frame: %v", f.Kind, err)
 }
 
+// view returns n bytes at an offset. Of a file whose end is in memory they are not
+// copied, and not to be kept.
+func (s *source) view(at, n int64) ([]byte, error) {
+	if e, ok := s.r.(*endReader); ok {
+		if b := e.view(at, n); b != nil {
+			return b, nil
+		}
+	}
+	buf := make([]byte, n)
+	return buf, s.read(buf, at)
+}
+
 // read fills buf from offset at.
 func (s *source) read(buf []byte, at int64) error {
 	if at < 0 || at > s.size || int64(len(buf)) > s.size-at {

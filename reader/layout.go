@@ -126,8 +126,8 @@ func (s *source) readFooter() ([]byte, int64, error) {
 	if n > s.limits.MetadataBytes {
 		return nil, 0, s.corrupt(-1, at, format.ErrLimit, "footer of %d bytes, the limit is %d", n, s.limits.MetadataBytes)
 	}
-	buf := make([]byte, format.EndOfStreamSize+n)
-	if err := s.read(buf, at-format.EndOfStreamSize); err != nil {
+	buf, err := s.view(at-format.EndOfStreamSize, format.EndOfStreamSize+n)
+	if err != nil {
 		return nil, 0, err
 	}
 	footer, err := format.CheckFooter(buf[format.EndOfStreamSize:])

@@ -121,7 +121,7 @@ func (e *endReader) release() {
 
 // ReadAt implements io.ReaderAt.
 func (e *endReader) ReadAt(p []byte, off int64) (int, error) {
-	start := max(0, e.size-endSize) &^ (pageSize - 1)
+	start := e.start()
 	if off < start || off+int64(len(p)) > e.size {
 		return e.file.ReadAt(p, off)
 	}
@@ -134,4 +134,16 @@ func (e *endReader) ReadAt(p []byte, off int64) (int, error) {
 		e.end = end
 	}
 	return copy(p, e.end[off-start:]), nil
+}
+
+// start is where the end begins: at a page.
+func (e *endReader) start() int64 { return max(0, e.size-endSize) &^ (pageSize - 1) }
+
+// view returns bytes of the end, nil for others and before it is read.
+func (e *endReader) view(at, n int64) []byte {
+	start := e.start()
+	if e.end == nil || at < start || n < 0 || at > e.size-n {
+		return nil
+	}
+	return e.end[at-start : at-start+n]
 }

@@ -72,9 +72,9 @@ func (r *Registry) TracePath(id string) string { return r.path(processesDir, id+
 // time.
 func (r *Registry) IDs() ([]string, error) { return r.names(processesDir, format.Extension) }
 
-// readers is how many traces are read at once: while one waits for the disk
-// others are parsed.
-var readers = 16
+// Readers is how many traces are read at once: while one waits for the disk
+// others are parsed, as far as GOMAXPROCS lets them.
+const Readers = 16
 
 // Processes reads what the ends of the traces of these recordings tell, in
 // their order. Those that are deleted meanwhile are left out.
@@ -82,7 +82,7 @@ func (r *Registry) Processes(ctx context.Context, ids []string) ([]*Process, err
 	list, errs := make([]*Process, len(ids)), make([]error, len(ids))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(readers, len(ids)) {
+	for range min(Readers, len(ids)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(ids)) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				list[i], errs[i] = r.Process(ids[i])
