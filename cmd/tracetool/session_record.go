@@ -24,7 +24,7 @@ var sessionRecordCommand = &cli.Command{
 	Short: "Run a terminal program and record the session",
 	Long: `Runs a command of WASI preview1 that draws on a terminal, or a module that draws frames by itself, and writes a trace with the program, every input and every frame. The trace is APP.trace.arrow, as of "tracetool record".
 
-On a terminal, the session is what you do; Ctrl-\ ends it. With --script it is what a file says, one input a line:
+On a terminal, the session is what you do; Ctrl-\ ends it. So do signals and the end of the terminal: what was recorded is kept. With --script it is what a file says, one input a line:
 
   text Hello, world         a key for each character
   key ctrl+shift+ArrowUp    a key by its name: Enter, Tab, Escape, Backspace, F5, ...
