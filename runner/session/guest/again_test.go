@@ -124,6 +124,9 @@ func replayAgain(t *testing.T, path string) {
 		defer p.Close()
 		replays, began := number(t, replaysVariable, 2), time.Now()
 		for i := range replays {
+			if i > 0 && i%10 == 0 {
+				t.Logf("process %d: %d replays", os.Getpid(), i)
+			}
 			m := p.Model()
 			result, err := session.Replay(t.Context(), m, trace)
 			if err != nil {
