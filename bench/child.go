@@ -26,6 +26,8 @@ func runChild(ctx context.Context, mode, dir, name string) error {
 		return makeTrace(path, 10_000_000)
 	case "inspect":
 		return inspectTrace(path)
+	case "list":
+		return listRegistry(ctx, dir)
 	case "replay":
 		return replay(ctx, dir, path)
 	}

@@ -2,6 +2,9 @@
 //
 //	go run ./bench [-runs 5] [-only clock,write]
 //
+// "-only registry" measures a list of ten thousand recordings instead, with what the
+// system holds in memory of them and, for root on Linux, from a cold disk.
+//
 // Each program runs in child processes of its own, alternating between not
 // recorded (on our own host and on wazero's stock one), recorded and replayed.
 // CPU is user plus system time of all threads, from the operating system; the
@@ -62,7 +65,7 @@ type usage struct {
 func main() {
 	child := flag.String("child", "", "internal: run `MODE` in this process")
 	runs := flag.Int("runs", 5, "rounds of each program")
-	only := flag.String("only", "", "comma-separated `names` of programs to run, with inspect among them")
+	only := flag.String("only", "", "comma-separated `names` of programs to run, inspect among them; registry runs only when it is named")
 	flag.Parse()
 	if *child != "" {
 		check(runChild(context.Background(), *child, flag.Arg(0), flag.Arg(1)))
@@ -82,6 +85,9 @@ func main() {
 	check(out.Flush())
 	if selected("inspect") {
 		check(measureInspect(dir, *runs))
+	}
+	if *only != "" && selected("registry") { // it has the system forget its files
+		check(measureRegistry(dir, *runs))
 	}
 }
 

@@ -144,6 +144,45 @@ type Event struct {
 	Hash       string      `json:"hash,omitempty"` // 16 hex digits: of bytes not kept, or of the final memory
 }
 
+// AppendJSON appends what json.Marshal returns, in a quarter of the time: lists of
+// events are long.
+func (d *Event) AppendJSON(dst []byte) ([]byte, error) {
+	dst = strconv.AppendInt(append(dst, `{"event":`...), d.Number, 10)
+	dst = appendMember(dst, "time", d.Time)
+	dst = strconv.AppendInt(append(dst, `,"time_ns":"`...), d.TimeNS, 10)
+	dst = append(dst, '"')
+	if d.DurationNS != nil {
+		dst = strconv.AppendInt(append(dst, `,"duration_ns":`...), *d.DurationNS, 10)
+	}
+	dst = appendMember(dst, "kind", d.Kind)
+	if d.Module != "" {
+		dst = appendMember(dst, "module", d.Module)
+	}
+	if d.Function != "" {
+		dst = appendMember(dst, "function", d.Function)
+	}
+	dst = strconv.AppendInt(append(dst, `,"task":`...), int64(d.Task), 10)
+	if d.Errno != "" {
+		dst = appendMember(dst, "errno", d.Errno)
+	}
+	dst, err := d.Args.AppendJSON(append(dst, `,"args":`...))
+	if err != nil {
+		return nil, err
+	}
+	if dst, err = d.Results.AppendJSON(append(dst, `,"results":`...)); err != nil {
+		return nil, err
+	}
+	if d.Hash != "" {
+		dst = appendMember(dst, "hash", d.Hash)
+	}
+	return append(dst, '}'), nil
+}
+
+func appendMember(dst []byte, name, value string) []byte {
+	dst = append(append(append(dst, `,"`...), name...), `":`...)
+	return call.AppendJSONString(dst, value)
+}
+
 // Decode returns an event of f for programs. It keeps nothing of e.
 func Decode(f *reader.File, e *format.Event) *Event {
 	module, function := names(f, e)

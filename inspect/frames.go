@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/tracetool/tracetool/format"
@@ -25,7 +26,9 @@ type FrameStats struct {
 	DurationNS      int64   `json:"duration_ns"`       // from the start to the last record
 	FramesPerSecond float64 `json:"frames_per_second"` // 0 where no time passed
 
-	// Latency is how long it took from an input to the next frame.
+	// Latency is how long it took from an input to the next frame: as far as the
+	// session's clock went on between them, and what the program took where that was
+	// measured.
 	Latency Latency `json:"latency"`
 	// Measured is whether the recorder had a stopwatch: how long the program
 	// took for its frames is known.
@@ -101,11 +104,16 @@ func (c *frameCounter) add(e *format.Event) {
 func (c *frameCounter) frame(e *format.Event, now int64) {
 	c.Frames++
 	slow := SlowFrame{Frame: e.P[0], Event: e.Seq, TimeNS: now, Inputs: int64(len(c.waiting))}
+	var measured int64
+	if e.Has&format.HasDuration != 0 {
+		measured = max(0, e.Duration)
+	}
 	for i, at := range c.waiting {
 		took := span(at, now)
 		if i == 0 {
 			slow.TookNS = took
 		}
+		took += min(measured, math.MaxInt64-took)
 		c.latency[format.BucketOf(took)]++
 		c.Latency.MaxNS = max(c.Latency.MaxNS, took)
 	}

@@ -71,6 +71,9 @@ func TestFrames(t *testing.T) {
 	if err != nil || !measured.Measured || measured.Slowest[0].Frame != 0 || measured.Slowest[0].TookNS != 10 {
 		t.Errorf("%+v, %v", measured, err)
 	}
+	if max := measured.Latency.MaxNS; max != 9_000_001 { // the last frame took 1 ns
+		t.Errorf("measured: the latency is %d ns at most, want 9000001", max)
+	}
 	var text strings.Builder
 	if err := s.WriteText(&text, TextOptions{}); err != nil || strings.Contains(text.String(), "\x1b") || !strings.Contains(text.String(), "10 in 909ms, 11.0 a second") {
 		t.Errorf("%v: %s", err, text.String())

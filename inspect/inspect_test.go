@@ -119,6 +119,33 @@ func TestDecode(t *testing.T) {
 	golden(t, "events.jsonl", b.String())
 }
 
+// Every member is there, in the order and with the escapes of encoding/json.
+func TestAppendJSON(t *testing.T) {
+	f := trace(t, writer.Options{}, append(sampleEvents(), write(7000, 1, "\xff\xfe"), write(8000, 2, "a <b> & \"\\\u2028\x1b\n")))
+	ns := int64(-5)
+	events := []*Event{{}, {Number: 1 << 60, Time: "<&>", TimeNS: -1, DurationNS: &ns, Kind: "\xff", Module: "é", Function: "f\"", Task: -3, Errno: "\\", Hash: "\u2029"}}
+	for e, err := range Events(f, Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, Decode(f, e))
+	}
+	type plain Event // without AppendJSON
+	for _, e := range events {
+		want, err := json.Marshal((*plain)(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.AppendJSON([]byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff("x"+string(want), string(got)); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
 func TestPaths(t *testing.T) {
 	f := trace(t, writer.Options{}, sampleEvents())
 	tests := []struct {

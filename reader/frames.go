@@ -18,7 +18,7 @@ type source struct {
 	size   int64
 	path   string // for errors
 	limits format.Limits
-	brief  bool // a summary without its functions will do
+	brief  bool // no schema and no functions: see ReadTail
 }
 
 // frame is a frame whose header has been checked; its body has not.
@@ -59,6 +59,18 @@ func (s *source) damaged(f *frame, err error) error {
 		cause = format.ErrTruncated
 	}
 	return s.corrupt(f.segment(), f.at, cause, "%s frame: %v", f.Kind, err)
+}
+
+// view returns n bytes at an offset. Of a file whose end is in memory they are not
+// copied, and not to be kept.
+func (s *source) view(at, n int64) ([]byte, error) {
+	if e, ok := s.r.(*endReader); ok {
+		if b := e.view(at, n); b != nil {
+			return b, nil
+		}
+	}
+	buf := make([]byte, n)
+	return buf, s.read(buf, at)
 }
 
 // read fills buf from offset at.

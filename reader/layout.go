@@ -126,8 +126,8 @@ func (s *source) readFooter() ([]byte, int64, error) {
 	if n > s.limits.MetadataBytes {
 		return nil, 0, s.corrupt(-1, at, format.ErrLimit, "footer of %d bytes, the limit is %d", n, s.limits.MetadataBytes)
 	}
-	buf := make([]byte, format.EndOfStreamSize+n)
-	if err := s.read(buf, at-format.EndOfStreamSize); err != nil {
+	buf, err := s.view(at-format.EndOfStreamSize, format.EndOfStreamSize+n)
+	if err != nil {
 		return nil, 0, err
 	}
 	footer, err := format.CheckFooter(buf[format.EndOfStreamSize:])
@@ -170,7 +170,11 @@ func (s *source) hasMark() bool {
 }
 
 func (s *source) parseFooter(footer []byte, end int64) (*layout, error) {
-	info, err := ipc.ParseFooter(footer)
+	parse := ipc.ParseFooter
+	if s.brief {
+		parse = ipc.ParseFooterMetadata
+	}
+	info, err := parse(footer)
 	if err != nil {
 		return nil, err
 	}
@@ -185,27 +189,13 @@ func (s *source) parseFooter(footer []byte, end int64) (*layout, error) {
 	}
 	l := &layout{schema: info.Schema, dictionaries: info.Dictionaries, segments: info.Batches,
 		first: format.FirstFrame, end: end, summary: new(format.Summary), footer: footer}
-	if err := s.decodeSummary([]byte(info.Value(format.KeySummary)), l.summary); err != nil {
+	if err := json.Unmarshal(metadataText(info.Value(format.KeySummary), s.brief), l.summary); err != nil {
 		return nil, fmt.Errorf("%s: %w", format.KeySummary, err)
 	}
 	if err := json.Unmarshal([]byte(info.Value(format.KeyIndex)), &l.index); err != nil {
 		return nil, fmt.Errorf("%s: %w", format.KeyIndex, err)
 	}
 	return l, l.check(s.limits)
-}
-
-// decodeSummary leaves out the functions, which take most of the time, where a
-// brief summary will do: the outer field hides the inner one from the decoder.
-func (s *source) decodeSummary(data []byte, to *format.Summary) error {
-	if !s.brief {
-		return json.Unmarshal(data, to)
-	}
-	var brief struct {
-		*format.Summary
-		Functions json.RawMessage `json:"functions"`
-	}
-	brief.Summary = to
-	return json.Unmarshal(data, &brief)
 }
 
 // check makes sure that the frames follow each other inside the file.

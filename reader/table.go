@@ -49,7 +49,7 @@ func (t *table) Functions() []string { return t.functions }
 // newTable reads the header from a schema's metadata.
 func newTable(schema *arrow.Schema) (*table, error) {
 	t := &table{schema: schema, head: new(format.Header), events: format.IsEventSchema(schema), kinds: format.KindNames()}
-	if err := decodeHeader(schema, t.head); err != nil {
+	if err := decodeHeader(schema, t.head, false); err != nil {
 		return nil, err
 	}
 	if err := checkVersion(int64(t.head.Version)); err != nil {
@@ -63,14 +63,16 @@ func newTable(schema *arrow.Schema) (*table, error) {
 	return t, nil
 }
 
-// decodeHeader reads the header from a schema's metadata.
-func decodeHeader(schema *arrow.Schema, to any) error {
+// decodeHeader reads the header from a schema's metadata; a brief one is without its
+// functions.
+func decodeHeader(schema *arrow.Schema, to *format.Header, brief bool) error {
 	meta := schema.Metadata()
 	i := meta.FindKey(format.KeyHeader)
 	if i < 0 {
 		return fmt.Errorf("%w: its schema has no %s", format.ErrNotTrace, format.KeyHeader)
 	}
-	if err := json.Unmarshal([]byte(meta.Values()[i]), to); err != nil {
+	text := metadataText(meta.Values()[i], brief)
+	if err := json.Unmarshal(text, to); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	return nil

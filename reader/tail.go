@@ -1,8 +1,9 @@
 package reader
 
 import (
-	"encoding/json"
 	"os"
+	"strings"
+	"sync"
 
 	"github.com/tracetool/tracetool/format"
 )
@@ -26,7 +27,9 @@ func ReadTail(path string, o Options) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{r: &endReader{file: r, size: info.Size()}, path: path, size: info.Size(), limits: o.Limits.WithDefaults(), brief: true}
+	end := &endReader{file: r, size: info.Size()}
+	defer end.release()
+	s := &source{r: end, path: path, size: info.Size(), limits: o.Limits.WithDefaults(), brief: true}
 	if info.IsDir() {
 		return nil, s.notTrace("a directory")
 	}
@@ -34,18 +37,60 @@ func ReadTail(path string, o Options) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The outer field hides the inner one from the decoder.
-	var h struct {
-		format.Header
-		Functions json.RawMessage `json:"functions"`
-	}
-	if err = decodeHeader(l.schema, &h); err == nil {
+	h := new(format.Header)
+	if err = decodeHeader(l.schema, h, true); err == nil {
 		err = checkVersion(int64(h.Version))
 	}
 	if err != nil {
 		return nil, s.wrap(format.FirstFrame, "schema", err)
 	}
-	return &Tail{Header: &h.Header, Summary: l.summary, Size: s.size}, nil
+	return &Tail{Header: h, Summary: l.summary, Size: s.size}, nil
+}
+
+// metadataText is a header or a summary to decode; a brief one has no functions.
+func metadataText(text string, brief bool) []byte {
+	if brief {
+		return withoutFunctions(text)
+	}
+	return []byte(text)
+}
+
+// withoutFunctions returns the text of a JSON object with null for its member
+// "functions", which takes most of a header and of a summary. Of what stands there
+// only strings and brackets are looked at.
+func withoutFunctions(text string) []byte {
+	depth, from := 0, 0 // from is where the member's value begins
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 1 && from > 0 {
+				return []byte(text[:from] + "null" + text[i+1:])
+			}
+		case '"':
+			end := endOfString(text, i)
+			if depth == 1 && text[i:end] == `"functions"` && strings.HasPrefix(text[end:], ":[") {
+				from = end + 1
+			}
+			i = end - 1
+		}
+	}
+	return []byte(text)
+}
+
+// endOfString returns the end of the JSON string that begins at i, that of the
+// text if it has none.
+func endOfString(text string, i int) int {
+	for i++; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(text)
 }
 
 // Recording reports whether a recorder is at work on the trace at path.
@@ -56,23 +101,49 @@ func Recording(path string) bool { return sidecarLocked(path + format.SidecarSuf
 type endReader struct {
 	file *os.File
 	size int64
-	end  []byte // the last bytes, once they are read
+	end  *[endSize + pageSize]byte // the last bytes, once they are read
 }
 
-const endSize = 16 << 10
+const (
+	endSize  = 16 << 10
+	pageSize = 4 << 10
+)
+
+var ends = sync.Pool{New: func() any { return new([endSize + pageSize]byte) }}
+
+// release gives back what the next reader may use.
+func (e *endReader) release() {
+	if e.end != nil {
+		ends.Put(e.end)
+		e.end = nil
+	}
+}
 
 // ReadAt implements io.ReaderAt.
 func (e *endReader) ReadAt(p []byte, off int64) (int, error) {
-	start := max(0, e.size-endSize) &^ 4095
+	start := e.start()
 	if off < start || off+int64(len(p)) > e.size {
 		return e.file.ReadAt(p, off)
 	}
 	if e.end == nil {
-		end := make([]byte, e.size-start)
-		if n, err := e.file.ReadAt(end, start); err != nil && n < len(end) {
+		end := ends.Get().(*[endSize + pageSize]byte)
+		if n, err := e.file.ReadAt(end[:e.size-start], start); err != nil && int64(n) < e.size-start {
+			ends.Put(end)
 			return 0, err
 		}
 		e.end = end
 	}
 	return copy(p, e.end[off-start:]), nil
+}
+
+// start is where the end begins: at a page.
+func (e *endReader) start() int64 { return max(0, e.size-endSize) &^ (pageSize - 1) }
+
+// view returns bytes of the end, nil for others and before it is read.
+func (e *endReader) view(at, n int64) []byte {
+	start := e.start()
+	if e.end == nil || at < start || n < 0 || at > e.size-n {
+		return nil
+	}
+	return e.end[at-start : at-start+n]
 }

@@ -57,6 +57,7 @@ const (
 	codeLost      = 3
 	codeDifferent = 4
 	codeCorrupt   = 5
+	codeHungUp    = 129 // as of SIGHUP, which comes when a terminal is closed
 
 	// Where the guest's own code is passed on.
 	codeDiverged = 121
@@ -72,6 +73,7 @@ var exitCodes = []cli.ExitCode{
 	{Code: codeLost, Meaning: "finished, but something was lost"},
 	{Code: codeDifferent, Meaning: "diverged or different"},
 	{Code: codeCorrupt, Meaning: "corrupt or not a trace"},
+	{Code: codeHungUp, Meaning: "its terminal was closed"},
 	{Code: 130, Meaning: "interrupted"},
 	{Code: 143, Meaning: "terminated"},
 }

@@ -28,6 +28,7 @@ What decides a run is compared: which calls were made, with what arguments, and 
 		{Code: codeUsage, Meaning: "mistake on the command line"},
 		{Code: codeDifferent, Meaning: "the traces differ"},
 		{Code: codeCorrupt, Meaning: "corrupt or not a trace"},
+		{Code: codeHungUp, Meaning: "its terminal was closed"},
 		{Code: 130, Meaning: "interrupted"},
 		{Code: 143, Meaning: "terminated"},
 	},

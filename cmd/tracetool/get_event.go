@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -12,6 +13,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/runner/registry"
@@ -53,6 +55,18 @@ func (v *getEventVerb) bind(fs *pflag.FlagSet) {
 type record struct {
 	ID string `json:"id"` // "PROCESS/NUMBER"
 	*inspect.Event
+}
+
+// AppendJSON implements ui.Appender.
+func (r record) AppendJSON(dst []byte) ([]byte, error) {
+	dst = call.AppendJSONString(append(dst, `{"id":`...), r.ID)
+	at := len(dst)
+	dst, err := r.Event.AppendJSON(dst)
+	if err != nil {
+		return nil, err
+	}
+	dst[at] = ',' // what was the event's opening bracket
+	return dst, nil
 }
 
 func (v *getEventVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
@@ -137,7 +151,7 @@ func newRecordPrinter(streams *cli.IO, v *getEventVerb) *recordPrinter {
 
 func (p *recordPrinter) add(id string, f *reader.File, e *format.Event) error {
 	p.count++
-	name := fmt.Sprintf("%s/%d", id, e.Seq)
+	name := id + "/" + strconv.FormatInt(e.Seq, 10)
 	switch {
 	case p.streams.Quiet:
 		fmt.Fprintln(p.buffer, name)

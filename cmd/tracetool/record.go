@@ -64,6 +64,7 @@ An interrupt ends the recording at the program's next call: the trace is complet
 var guestCodesTable = []cli.ExitCode{
 	{Code: codeTimeout, Meaning: "--timeout passed"},
 	{Code: codeOurs, Meaning: "any failure of ours, mistakes on the command line included"},
+	{Code: codeHungUp, Meaning: "its terminal was closed"},
 	{Code: 130, Meaning: "interrupted"},
 	{Code: runner.ExitCodeTrap, Meaning: "the program trapped"},
 	{Code: 143, Meaning: "terminated"},

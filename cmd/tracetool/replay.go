@@ -46,6 +46,7 @@ A recording that was cut short replays up to its end. "-" reads the trace from s
 		{Code: codeCut, Meaning: "the recording was cut short; it replayed up to its end"},
 		{Code: codeTimeout, Meaning: "--timeout passed"},
 		{Code: codeOurs, Meaning: "any failure of ours, mistakes on the command line included"},
+		{Code: codeHungUp, Meaning: "its terminal was closed"},
 		{Code: 130, Meaning: "interrupted"},
 		{Code: runner.ExitCodeTrap, Meaning: "the program trapped, as recorded"},
 		{Code: 143, Meaning: "terminated"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
@@ -78,6 +79,9 @@ func processesOf(ctx context.Context, reg *registry.Registry, prefixes []string)
 			return nil, err
 		}
 	}
+	// Go lends a processor to a goroutine that waits for the disk, and takes it back
+	// when it looks, some 20 us later: with two of them most of the time would pass so.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(runtime.NumCPU(), registry.Readers)))
 	return reg.Processes(ctx, ids)
 }
 

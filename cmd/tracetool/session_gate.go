@@ -23,6 +23,7 @@ var sessionExitCodes = []cli.ExitCode{
 	{Code: codeUsage, Meaning: "mistake on the command line"},
 	{Code: codeDifferent, Meaning: "a frame differs"},
 	{Code: codeCorrupt, Meaning: "corrupt or no session"},
+	{Code: codeHungUp, Meaning: "its terminal was closed"},
 	{Code: 130, Meaning: "interrupted"},
 	{Code: 143, Meaning: "terminated"},
 }
@@ -102,7 +103,7 @@ func (v *sessionReplayVerb) show(streams *cli.IO, r *session.ReplayResult) error
 func noProgram(path string, err error) error {
 	err = fmt.Errorf("%s: %w", path, err)
 	if errors.Is(err, guest.ErrNoProgram) {
-		return cli.WithHint(err, "a session of a Go program is replayed by that program, with package runner/session")
+		return cli.WithHint(err, "a session of a Go program is replayed by that program, with package runner/session; one made of a film can only be watched: tracetool session play")
 	}
 	return err
 }

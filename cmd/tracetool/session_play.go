@@ -13,7 +13,6 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/guest"
-	"github.com/tracetool/tracetool/runner/session/screen"
 )
 
 var sessionPlayCommand = &cli.Command{
@@ -97,7 +96,6 @@ func withCells(ctx context.Context, t *session.Trace, engine engineFlags) (*sess
 // player shows a session.
 type player struct {
 	console  *console
-	painter  screen.Painter
 	frames   []*session.Record
 	times    []time.Duration // of the frames, with pauses cut
 	at       int             // frame that is shown; -1: none
@@ -138,9 +136,9 @@ func (p *player) play(ctx context.Context) error {
 		return err
 	}
 	for {
-		wait := time.Duration(-1)
+		wait := sizePause
 		if !p.paused && p.at+1 < len(p.frames) {
-			wait = max(time.Duration(float64(p.times[p.at+1]-p.now())/p.speed), 0)
+			wait = min(wait, max(time.Duration(float64(p.times[p.at+1]-p.now())/p.speed), 0))
 		}
 		events, err := p.console.next(ctx, wait)
 		if err != nil && err != io.EOF {
@@ -177,13 +175,14 @@ func (p *player) now() time.Duration {
 // moveTo sets the position.
 func (p *player) moveTo(position time.Duration) { p.position, p.since = position, time.Now() }
 
-// catchUp shows the last frame that is due.
+// catchUp shows the last frame that is due, and again where the terminal has another
+// size.
 func (p *player) catchUp() error {
 	next, now := p.at, p.now()
 	for !p.paused && next+1 < len(p.frames) && p.times[next+1] <= now {
 		next++
 	}
-	if next == p.at {
+	if next == p.at && p.console.room() == p.console.size {
 		return nil
 	}
 	return p.show(next)
@@ -243,34 +242,8 @@ func (p *player) show(frame int) error {
 			return fmt.Errorf("frame %d: %w", p.at, err)
 		}
 	}
-	size, err := terminalSize()
-	if err != nil {
-		return err
-	}
-	text := p.painter.Paint(nil, p.fit(size))
-	return p.console.write(append(text, p.status(size)...))
-}
-
-// fit is the frame as far as the terminal has room for it.
-func (p *player) fit(size session.Size) *session.Frame {
-	shown := p.frame
-	if b, isBytes := p.frame.Bytes(); isBytes {
-		t := screen.New(size.Columns, size.Rows)
-		t.OutputNewline = true
-		_, _ = t.Write(fmt.Appendf(nil, "%q", b)) // never fails
-		shown = session.NewFrame(size)
-		t.Draw(shown)
-	}
-	have := shown.Size()
-	if have.Columns <= size.Columns && have.Rows <= size.Rows {
-		return shown
-	}
-	cut := session.NewFrame(session.Size{Columns: min(have.Columns, size.Columns), Rows: min(have.Rows, size.Rows)})
-	for y := range cut.Size().Rows {
-		copy(cut.Row(y), shown.Row(y)[:cut.Size().Columns])
-	}
-	cut.SetCursor(shown.Cursor())
-	return cut
+	text := p.console.paint(p.frame)
+	return p.console.write(append(text, p.status(p.console.size)...))
 }
 
 // status is a line below the frame, empty where there is no room.

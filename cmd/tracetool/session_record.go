@@ -24,7 +24,7 @@ var sessionRecordCommand = &cli.Command{
 	Short: "Run a terminal program and record the session",
 	Long: `Runs a command of WASI preview1 that draws on a terminal, or a module that draws frames by itself, and writes a trace with the program, every input and every frame. The trace is APP.trace.arrow, as of "tracetool record".
 
-On a terminal, the session is what you do; Ctrl-\ ends it. With --script it is what a file says, one input a line:
+On a terminal, the session is what you do; Ctrl-\ ends it. So do signals and the end of the terminal: what was recorded is kept. With --script it is what a file says, one input a line:
 
   text Hello, world         a key for each character
   key ctrl+shift+ArrowUp    a key by its name: Enter, Tab, Escape, Backspace, F5, ...
@@ -91,7 +91,7 @@ func (v *sessionRecordVerb) run(ctx context.Context, streams *cli.IO, args []str
 		return err
 	}
 	r.note(trace)
-	return nil
+	return r.cut
 }
 
 // sessionRecording is one run of session record.
@@ -102,6 +102,7 @@ type sessionRecording struct {
 	size    session.Size
 	program *guest.Program
 	model   *guest.Model
+	cut     error // what ended it before its time; what was recorded is kept
 	path    string
 }
 
@@ -230,12 +231,6 @@ func (r *sessionRecording) note(t *session.Trace) {
 		fmt.Fprintf(r.streams.Stderr, "%s %s\n", r.streams.Stderr.Paint(ui.Red, "trap:"), ui.Escape(trap.Message))
 		showStack(r.streams.Stderr, trap.Stack)
 	}
-	inputs := int64(0)
-	for i := range t.Records {
-		if t.Records[i].Event != nil {
-			inputs++
-		}
-	}
 	r.streams.Notef("recorded %s and %s; replay with: tracetool session replay %s",
-		plural(inputs, "input"), plural(t.Frames(), "frame"), shellQuote(r.path))
+		plural(inputsOf(t), "input"), plural(t.Frames(), "frame"), shellQuote(r.path))
 }

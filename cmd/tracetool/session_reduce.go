@@ -139,7 +139,12 @@ func (v *sessionBuildsVerb) minimize(ctx context.Context, streams *cli.IO, args 
 	return nil
 }
 
-// inputsOf counts what the program of a session is given.
-func inputsOf(t *session.Trace) int64 {
-	return int64(len(t.Records)) - t.Frames() - 1
+// inputsOf counts the events that the program of a session is given.
+func inputsOf(t *session.Trace) (n int64) {
+	for i := range t.Records {
+		if t.Records[i].Event != nil {
+			n++
+		}
+	}
+	return n
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"time"
 
 	"golang.org/x/term"
@@ -21,6 +23,10 @@ type console struct {
 	typed   chan []byte // closed at its end
 	asked   string      // sequences that undo what was asked of the terminal
 	pending []byte      // typed, not decoded yet
+	undo    func()      // of cli.AtOnce
+	painter screen.Painter
+	size    session.Size // that was painted for; none: nothing is as it was
+	resized chan os.Signal
 }
 
 // openConsole takes the terminal over. Close must be called on every way out.
@@ -37,8 +43,13 @@ func openConsole(streams *cli.IO) (*console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &console{in: in, out: out, old: old, typed: make(chan []byte)}
-	c.write([]byte("\x1b[?1049h\x1b[H\x1b[2J"))
+	c := &console{in: in, out: out, old: old, typed: make(chan []byte), resized: make(chan os.Signal, 1)}
+	notifyResized(c.resized)
+	c.undo = cli.AtOnce(c.restore)
+	if err := c.write([]byte("\x1b[?1049h\x1b[H\x1b[2J")); err != nil {
+		c.close()
+		return nil, err
+	}
 	go c.read()
 	return c, nil
 }
@@ -75,8 +86,51 @@ func (c *console) write(b []byte) error {
 	return err
 }
 
+// paint makes the text that shows a frame, as far as the terminal has room for it.
+func (c *console) paint(f *session.Frame) []byte {
+	if size := c.room(); size != c.size {
+		c.size, c.painter = size, screen.Painter{}
+	}
+	return c.painter.Paint(nil, fit(f, c.size))
+}
+
+// room is the size of the terminal.
+func (c *console) room() session.Size {
+	size, _ := terminalSize() // without one it is a guess
+	return size
+}
+
+// fit is a frame as far as it fits into a size.
+func fit(f *session.Frame, size session.Size) *session.Frame {
+	if b, isBytes := f.Bytes(); isBytes {
+		t := screen.New(size.Columns, size.Rows)
+		t.OutputNewline = true
+		_, _ = t.Write(fmt.Appendf(nil, "%q", b)) // never fails
+		f = session.NewFrame(size)
+		t.Draw(f)
+	}
+	have := f.Size()
+	if have.Columns <= size.Columns && have.Rows <= size.Rows {
+		return f
+	}
+	cut := session.NewFrame(session.Size{Columns: min(have.Columns, size.Columns), Rows: min(have.Rows, size.Rows)})
+	for y := range cut.Size().Rows {
+		copy(cut.Row(y), f.Row(y)[:cut.Size().Columns])
+	}
+	if c := f.Cursor(); c.Column < cut.Size().Columns && c.Row < cut.Size().Rows {
+		cut.SetCursor(c)
+	}
+	return cut
+}
+
 // close gives the terminal back as it was.
 func (c *console) close() {
+	signal.Stop(c.resized)
+	c.undo()
+	c.restore()
+}
+
+func (c *console) restore() {
 	_ = c.write([]byte(c.asked + "\x1b[m\x1b[0 q\x1b[?25h\x1b[?1049l"))
 	_ = term.Restore(int(c.in.Fd()), c.old)
 }
@@ -110,8 +164,8 @@ func (c *console) ask(mouse, paste, focus bool) error {
 // escapeTime is how long a lone Escape may be the start of a sequence.
 const escapeTime = 25 * time.Millisecond
 
-// next waits for something typed until the time is over, which is never where it
-// is negative. io.EOF says that nothing more will come.
+// next waits for something typed, or another size of the terminal, until the time is
+// over, which is never where it is negative. io.EOF says that nothing more will come.
 func (c *console) next(ctx context.Context, wait time.Duration) ([]session.Event, error) {
 	var over <-chan time.Time
 	if len(c.pending) > 0 && (wait < 0 || wait > escapeTime) {
@@ -127,6 +181,9 @@ func (c *console) next(ctx context.Context, wait time.Duration) ([]session.Event
 		return nil, ctx.Err()
 	case <-over:
 		return c.decode(true), nil
+	case <-c.resized:
+		c.size = session.Size{}
+		return c.decode(false), nil
 	case b, ok := <-c.typed:
 		if !ok {
 			return c.decode(true), io.EOF
@@ -166,7 +223,8 @@ var stopKey = session.Key{Name: "\\", Modifiers: session.Ctrl}
 // have a signal for it.
 const sizePause = 250 * time.Millisecond
 
-// interact records what somebody does at the terminal.
+// interact records what somebody does at the terminal, until they or the program
+// end it. What else does is the recording's cut.
 func (r *sessionRecording) interact(ctx context.Context, rec *session.Recorder) error {
 	c, err := openConsole(r.streams)
 	if err != nil {
@@ -177,12 +235,13 @@ func (r *sessionRecording) interact(ctx context.Context, rec *session.Recorder) 
 	if err := live.show(); err != nil {
 		return err
 	}
-	for {
+	for r.cut == nil {
 		done, err := live.turn(ctx)
 		if done || err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // liveSession is an interactive recording under way.
@@ -190,7 +249,7 @@ type liveSession struct {
 	recording *sessionRecording
 	recorder  *session.Recorder
 	console   *console
-	painter   screen.Painter
+	frame     *session.Frame // that is shown
 	began     time.Time
 }
 
@@ -198,15 +257,20 @@ type liveSession struct {
 func (l *liveSession) clock() time.Duration { return time.Since(l.began).Truncate(time.Millisecond) }
 
 // show takes a frame and paints it.
-func (l *liveSession) show() error {
-	frame, err := l.recorder.Step()
-	if err != nil {
-		return err
+func (l *liveSession) show() (err error) {
+	if l.frame, err = l.recorder.Step(); err == nil {
+		l.paint()
 	}
-	if err := l.console.ask(l.recording.model.Wants()); err != nil {
-		return err
+	return err
+}
+
+// paint shows the frame. A terminal that takes nothing any more cuts the recording.
+func (l *liveSession) paint() {
+	err := l.console.ask(l.recording.model.Wants())
+	if err == nil {
+		err = l.console.write(l.console.paint(l.frame))
 	}
-	return l.console.write(l.painter.Paint(nil, frame))
+	l.recording.cut = err
 }
 
 // turn waits for what comes next, somebody's doing or the time that the program
@@ -221,10 +285,12 @@ func (l *liveSession) turn(ctx context.Context) (done bool, err error) {
 	}
 	events, err := l.console.next(ctx, wait)
 	switch {
-	case err == io.EOF && len(events) == 0:
-		return true, nil
 	case ctx.Err() != nil:
-		return true, nil // what was recorded is kept
+		l.recording.cut = ctx.Err()
+		return true, nil
+	case err == io.EOF && len(events) == 0:
+		l.recording.cut = cli.Exit(codeHungUp)
+		return true, nil
 	case err != nil && err != io.EOF:
 		return false, err
 	}
@@ -243,6 +309,9 @@ func (l *liveSession) give(events []session.Event) error {
 	size, sizeErr := terminalSize()
 	resized := l.recording.verb.size == "" && sizeErr == nil && size != l.recording.size
 	if len(events) == 0 && !resized && (!ok || due > now) {
+		if l.console.room() != l.console.size {
+			l.paint()
+		}
 		return nil
 	}
 	if now > l.recorder.Now() {

@@ -59,7 +59,7 @@ func itemsOf(fn *format.Function, h *format.Header, ev *format.Event) []item {
 	case s != nil:
 		return canonicalItems(s, h, ev)
 	}
-	c := &decoder{fn: fn, h: h, ev: ev, in: SplitInput(fn, ev), out: SplitOutput(fn, h, ev)}
+	c := &decoder{fn: fn, h: h, ev: ev, in: SplitInput(fn, ev), out: SplitOutput(fn, h, ev), items: make([]item, 0, len(fn.Params)+1)}
 	for i := range fn.Params {
 		c.param(i)
 	}

@@ -2,6 +2,7 @@ package call
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -120,4 +121,19 @@ func TestJSONIntegers(t *testing.T) {
 	if string(got) != want || err != nil {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
+}
+
+func FuzzAppendJSONString(f *testing.F) {
+	for _, s := range []string{"", "a", "\"", "\\", "<", "\x7f", "é", "\u2028", "\xff", "\n\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(AppendJSONString(nil, s)); got != string(want) {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	})
 }

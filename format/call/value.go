@@ -250,17 +250,18 @@ func publicBytes(data []byte) any {
 
 // MarshalJSON keeps the order of the parts. Integers that a float64 cannot
 // hold are strings.
-func (o Object) MarshalJSON() ([]byte, error) {
-	dst := []byte{'{'}
+func (o Object) MarshalJSON() ([]byte, error) { return o.AppendJSON(nil) }
+
+// AppendJSON appends what MarshalJSON returns.
+func (o Object) AppendJSON(dst []byte) ([]byte, error) {
+	dst = append(dst, '{')
 	for i, a := range o {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
+		dst = append(AppendJSONString(dst, a.Name), ':')
 		var err error
-		if dst, err = appendJSON(dst, a.Name); err != nil {
-			return nil, err
-		}
-		if dst, err = appendJSON(append(dst, ':'), a.Value); err != nil {
+		if dst, err = appendJSON(dst, a.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -272,19 +273,37 @@ const maxSafe = 1 << 53
 
 func appendJSON(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
+	case string:
+		return AppendJSONString(dst, v), nil
 	case int64:
 		if v > maxSafe || v < -maxSafe {
-			return strconv.AppendQuote(dst, strconv.FormatInt(v, 10)), nil
+			return append(strconv.AppendInt(append(dst, '"'), v, 10), '"'), nil
 		}
+		return strconv.AppendInt(dst, v, 10), nil
 	case uint64:
 		if v > maxSafe {
-			return strconv.AppendQuote(dst, strconv.FormatUint(v, 10)), nil
+			return append(strconv.AppendUint(append(dst, '"'), v, 10), '"'), nil
 		}
+		return strconv.AppendUint(dst, v, 10), nil
 	case []any:
 		return appendJSONList(dst, v)
+	case Object:
+		return v.AppendJSON(dst)
 	}
 	b, err := json.Marshal(v)
 	return append(dst, b...), err
+}
+
+// AppendJSONString appends a string as json.Marshal writes it, which most need
+// nothing of.
+func AppendJSONString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			b, _ := json.Marshal(s) // never fails for a string
+			return append(dst, b...)
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"')
 }
 
 func appendJSONList(dst []byte, items []any) ([]byte, error) {

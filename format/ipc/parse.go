@@ -81,7 +81,18 @@ func (m *Message) parseBatch(t table) error {
 }
 
 // ParseFooter parses the flatbuffer of a file's footer.
-func ParseFooter(footer []byte) (*FooterInfo, error) {
+func ParseFooter(footer []byte) (*FooterInfo, error) { return parseFooter(footer, parseSchema) }
+
+// ParseFooterMetadata is ParseFooter but for the fields of the schema, which it has
+// none of: they take longer than everything else.
+func ParseFooterMetadata(footer []byte) (*FooterInfo, error) {
+	return parseFooter(footer, func(t table) (*arrow.Schema, error) {
+		meta := parseArrowMetadata(t, 2)
+		return arrow.NewSchema(nil, &meta), t.err()
+	})
+}
+
+func parseFooter(footer []byte, parseSchema func(table) (*arrow.Schema, error)) (*FooterInfo, error) {
 	t := rootTable(footer)
 	schema, ok := t.tableAt(1)
 	if !ok {

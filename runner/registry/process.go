@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tracetool/tracetool/format"
@@ -71,30 +72,23 @@ func (r *Registry) TracePath(id string) string { return r.path(processesDir, id+
 // time.
 func (r *Registry) IDs() ([]string, error) { return r.names(processesDir, format.Extension) }
 
-// readers is how many traces are read at once: while one waits for the disk
-// others are parsed.
-var readers = 16
+// Readers is how many traces are read at once: while one waits for the disk
+// others are parsed, as far as GOMAXPROCS lets them.
+const Readers = 16
 
 // Processes reads what the ends of the traces of these recordings tell, in
 // their order. Those that are deleted meanwhile are left out.
 func (r *Registry) Processes(ctx context.Context, ids []string) ([]*Process, error) {
 	list, errs := make([]*Process, len(ids)), make([]error, len(ids))
-	next := make(chan int)
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(readers, len(ids)) {
+	for range min(Readers, len(ids)) {
 		wg.Go(func() {
-			for i := range next {
+			for i := next.Add(1) - 1; i < int64(len(ids)) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				list[i], errs[i] = r.Process(ids[i])
 			}
 		})
 	}
-	for i := range ids {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
 	wg.Wait()
 	for _, err := range append(errs, ctx.Err()) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -58,6 +58,9 @@ func replayAgain(t *testing.T, path string) {
 	must(t, err)
 	replays := number(t, replaysVariable, 3)
 	for i := range replays {
+		if i > 0 && i%10 == 0 {
+			t.Logf("process %d: %d replays", os.Getpid(), i)
+		}
 		result, err := Replay(context.Background(), &board{}, trace)
 		must(t, err)
 		if result.Mismatch != nil || result.Chain != trace.Records[len(trace.Records)-1].Chain {

@@ -110,6 +110,9 @@ func (f *Frame) check() error {
 	if c := f.cursor; c.Shape >= numCursorShapes || c.Column != int(int32(c.Column)) || c.Row != int(int32(c.Row)) {
 		return fmt.Errorf("cursor of the shape %d at column %d, row %d", c.Shape, c.Column, c.Row)
 	}
+	if f.isBytes {
+		return nil // cells are not kept
+	}
 	var style Style
 	for i := range f.cells {
 		c := &f.cells[i]

@@ -44,11 +44,18 @@ func (p *page) gate(c *GateCase) {
 	case r == nil:
 		p.linef("%s: error: %s", name, escape(c.Error))
 	case r.Passed:
-		p.linef("%s: passed, %d frames as recorded, chain %s", name, r.Checked, r.Chain)
+		p.linef("%s: passed, %s as recorded, chain %s", name, countFrames(r.Checked), r.Chain)
 	default:
 		p.linef("%s: differs at frame %d of %d", name, r.Difference.Frame, r.Frames)
 		p.difference(r.Difference)
 	}
+}
+
+func countFrames(n int64) string {
+	if n == 1 {
+		return "1 frame"
+	}
+	return fmt.Sprintf("%d frames", n)
 }
 
 func (p *page) difference(d *GateDifference) {

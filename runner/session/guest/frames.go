@@ -93,10 +93,24 @@ func typeNames(list []api.ValueType) (s string) {
 // frames drives a module that draws by itself. It cannot wait: its exports
 // return.
 type frames struct {
-	m       *Model
-	exports *frameExports
-	size    session.Size
-	last    []byte // what the module drew last
+	m         *Model
+	exports   *frameExports
+	functions map[string]api.Function // exports that were called: each has a stack of its own
+	size      session.Size
+	last      []byte // what the module drew last
+}
+
+// call calls an export that there is.
+func (f *frames) call(name string, params ...uint64) ([]uint64, error) {
+	fn := f.functions[name]
+	if fn == nil {
+		if f.functions == nil {
+			f.functions = map[string]api.Function{}
+		}
+		fn = f.m.instance.ExportedFunction(name)
+		f.functions[name] = fn
+	}
+	return fn.Call(f.m.ctx, params...)
 }
 
 // config gives the module an end of input and no way to sleep.
@@ -123,7 +137,7 @@ func (f *frames) start(size session.Size, seed uint64) error {
 
 // tell calls an export that returns goOn, or the code to exit with.
 func (f *frames) tell(name string, params ...uint64) error {
-	result, err := f.m.instance.ExportedFunction(name).Call(f.m.ctx, params...)
+	result, err := f.call(name, params...)
 	if err != nil {
 		return err
 	}
@@ -143,7 +157,7 @@ const goOn = -1
 // handle stores the event's text where the module wants it.
 func (f *frames) handle(ev session.Event) error {
 	text := ev.String()
-	at, err := f.m.instance.ExportedFunction(exportBuffer).Call(f.m.ctx, uint64(len(text)))
+	at, err := f.call(exportBuffer, uint64(len(text)))
 	if err != nil {
 		return err
 	}
@@ -168,7 +182,7 @@ const maxDrawn = 16 << 20
 
 // look asks the module for what it draws and keeps it.
 func (f *frames) look() error {
-	result, err := f.m.instance.ExportedFunction(f.exports.draw).Call(f.m.ctx)
+	result, err := f.call(f.exports.draw)
 	if err != nil {
 		return err
 	}

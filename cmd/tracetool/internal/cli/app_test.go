@@ -310,6 +310,7 @@ func TestSignal(t *testing.T) {
 	}{
 		{"interrupted", os.Interrupt, "fail cancel", result{130, "", ""}},
 		{"terminated", syscall.SIGTERM, "fail cancel", result{143, "", ""}},
+		{"hung up", syscall.SIGHUP, "fail cancel", result{129, "", ""}},
 		{"other error is shown", os.Interrupt, "fail plain", result{130, "", "tracetool: a.arrow: bad \\x1b[31m name\n"}},
 		{"own code stays", os.Interrupt, "fail silent", result{4, "", ""}},
 		{"finished all the same", os.Interrupt, "fail zero", result{0, "", ""}},

@@ -165,10 +165,10 @@ func (e *signalError) Error() string { return e.sig.String() }
 
 // code is what a shell makes of a process that the signal ended.
 func (e *signalError) code() int {
-	if e.sig == syscall.SIGTERM {
-		return 143
+	if sig, ok := e.sig.(syscall.Signal); ok {
+		return 128 + int(sig)
 	}
-	return 130
+	return codeFailed
 }
 
 // IsUsage reports whether err is a mistake on the command line, as [Usagef]

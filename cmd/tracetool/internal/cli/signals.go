@@ -4,30 +4,36 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
-// Signals returns a context that SIGINT or SIGTERM cancels, for [App.Main] to
-// end with 130 or 143. A second signal ends the process at once. From here on a
-// write to a pipe without reader is an error rather than the process's end, so
-// that temporary files are removed. The function returned undoes the first two.
+// Signals returns a context that SIGINT, SIGTERM or SIGHUP cancels, for [App.Main]
+// to end with 130, 143 or 129. A second SIGINT or SIGTERM ends the process at once,
+// after what [AtOnce] says; a second SIGHUP does not, for a terminal that is closed
+// sends several. From here on a write to a pipe without reader is an error rather
+// than the process's end, so that temporary files are removed. The function returned
+// undoes the first two.
 func Signals(parent context.Context) (context.Context, func()) {
 	catchBrokenPipes()
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
-		select {
-		case sig := <-signals:
-			cancel(&signalError{sig})
-		case <-done:
-			return
-		}
-		select {
-		case sig := <-signals:
-			os.Exit((&signalError{sig}).code())
-		case <-done:
+		for {
+			select {
+			case sig := <-signals:
+				if ctx.Err() != nil && sig != syscall.SIGHUP {
+					endAtOnce((&signalError{sig}).code())
+				}
+				cancel(&signalError{sig})
+			case <-done:
+				return
+			}
 		}
 	}()
 	return ctx, func() {
@@ -35,4 +41,30 @@ func Signals(parent context.Context) (context.Context, func()) {
 		close(done)
 		cancel(nil)
 	}
+}
+
+// last is what is to be done before the process ends at once, nil for nothing.
+var last struct {
+	sync.Mutex
+	do func()
+}
+
+// AtOnce says what is to be done before a second signal ends the process: what
+// nobody else could undo. The function returned takes it back.
+func AtOnce(do func()) (undo func()) {
+	set := func(do func()) {
+		last.Lock()
+		defer last.Unlock()
+		last.do = do
+	}
+	set(do)
+	return func() { set(nil) }
+}
+
+func endAtOnce(code int) {
+	last.Lock() // for ever: it is not taken back meanwhile
+	if last.do != nil {
+		last.do()
+	}
+	os.Exit(code)
 }

@@ -46,6 +46,8 @@ func TestSignals(t *testing.T) {
 	}{
 		{"SIGINT", nil, []syscall.Signal{syscall.SIGINT}, 130},
 		{"SIGTERM", nil, []syscall.Signal{syscall.SIGTERM}, 143},
+		{"SIGHUP", nil, []syscall.Signal{syscall.SIGHUP}, 129},
+		{"second SIGHUP", []string{"--deaf"}, []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGINT}, 130},
 		{"second signal", []string{"--deaf"}, []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 143},
 	}
 	for _, tt := range tests {

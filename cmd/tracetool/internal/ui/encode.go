@@ -29,8 +29,12 @@ func Encode(w io.Writer, f Format, v any) error {
 	if rv := reflect.ValueOf(v); isList(rv) {
 		return encodeList(w, f, rv)
 	}
+	data, err := marshal(v)
+	if err != nil {
+		return err
+	}
 	b := bufio.NewWriter(w)
-	if err := encodeOne(b, f, v); err != nil {
+	if err := writeOne(b, f, data); err != nil {
 		return err
 	}
 	return b.Flush()
@@ -55,11 +59,8 @@ func encodeList(w io.Writer, f Format, rv reflect.Value) error {
 	return l.Close()
 }
 
-func encodeOne(b *bufio.Writer, f Format, v any) error {
-	data, err := marshal(v)
-	if err != nil {
-		return err
-	}
+// writeOne writes a value that is JSON already.
+func writeOne(b *bufio.Writer, f Format, data []byte) error {
 	switch f {
 	case JSON:
 		return writeIndented(b, data, "")
@@ -86,24 +87,37 @@ func writeIndented(b *bufio.Writer, data []byte, prefix string) error {
 // for what [Escape] escapes: such characters stand in strings only, where \u
 // says the same.
 func marshal(v any) ([]byte, error) {
-	return marshalWith(v, func(r rune) string {
-		high, low := utf16.EncodeRune(r)
-		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
-	})
+	return marshalWith(v, surrogates)
+}
+
+// surrogates is how JSON escapes a character beyond 16 bits.
+func surrogates(r rune) string {
+	high, low := utf16.EncodeRune(r)
+	return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+}
+
+// Appender is a value that writes itself as JSON, as json.Marshal would.
+type Appender interface {
+	AppendJSON(dst []byte) ([]byte, error)
 }
 
 // marshalWith leaves to astral how characters beyond 16 bits are escaped.
 func marshalWith(v any, astral func(rune) string) ([]byte, error) {
-	var buf, out bytes.Buffer
+	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	data := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	if bytes.IndexFunc(data, jsonMustEscape) < 0 {
-		return data, nil
+	return escapeJSON(bytes.TrimSuffix(buf.Bytes(), []byte("\n")), astral), nil
+}
+
+// escapeJSON returns data itself where nothing in it must be escaped.
+func escapeJSON(data []byte, astral func(rune) string) []byte {
+	if isPlain(data) || bytes.IndexFunc(data, jsonMustEscape) < 0 {
+		return data
 	}
+	var out bytes.Buffer
 	for _, r := range string(data) {
 		switch {
 		case !jsonMustEscape(r):
@@ -114,7 +128,17 @@ func marshalWith(v any, astral func(rune) string) ([]byte, error) {
 			out.WriteString(astral(r))
 		}
 	}
-	return out.Bytes(), nil
+	return out.Bytes()
+}
+
+// isPlain reports whether data is printable ASCII, as most is.
+func isPlain(data []byte) bool {
+	for _, c := range data {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func jsonMustEscape(r rune) bool { return mustEscape(r, "\n") }
@@ -122,10 +146,11 @@ func jsonMustEscape(r rune) bool { return mustEscape(r, "\n") }
 // List writes a list of values one by one, in memory of one value. It is for
 // results as long as a trace.
 type List struct {
-	b   *bufio.Writer
-	f   Format
-	n   int
-	err error
+	b       *bufio.Writer
+	f       Format
+	n       int
+	err     error
+	scratch []byte // of the last Appender, kept for its room
 }
 
 // NewList returns a list in format f on w.
@@ -143,25 +168,31 @@ func (l *List) Add(v any) error {
 
 func (l *List) add(v any) error {
 	l.n++
-	switch l.f {
-	case JSON:
-		return l.addJSON(v)
-	case YAML:
-		data, err := marshal(v)
-		if err != nil {
-			return err
-		}
-		return writeYAMLElement(l.b, data)
-	}
-	return encodeOne(l.b, l.f, v)
-}
-
-// addJSON ends the line before, whose comma was not known until now.
-func (l *List) addJSON(v any) error {
-	data, err := marshal(v)
+	data, err := l.marshal(v)
 	if err != nil {
 		return err
 	}
+	switch l.f {
+	case JSON:
+		return l.addJSON(data)
+	case YAML:
+		return writeYAMLElement(l.b, data)
+	}
+	return writeOne(l.b, l.f, data)
+}
+
+// marshal is the function of that name, without reflection for an Appender.
+func (l *List) marshal(v any) (_ []byte, err error) {
+	a, ok := v.(Appender)
+	if !ok {
+		return marshal(v)
+	}
+	l.scratch, err = a.AppendJSON(l.scratch[:0])
+	return escapeJSON(l.scratch, surrogates), err
+}
+
+// addJSON ends the line before, whose comma was not known until now.
+func (l *List) addJSON(data []byte) error {
 	opening := ",\n  "
 	if l.n == 1 {
 		opening = "[\n  "
@@ -171,7 +202,7 @@ func (l *List) addJSON(v any) error {
 	if err := json.Indent(&buf, data, "  ", "  "); err != nil {
 		return err
 	}
-	_, err = l.b.Write(buf.Bytes())
+	_, err := l.b.Write(buf.Bytes())
 	return err
 }
 

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -153,4 +154,31 @@ func ExampleTable() {
 	// FUNCTION   CALLS     BYTES
 	// fd_write  12,345  2.43 KiB
 	// fd_read        7      72 B
+}
+
+// appender says of itself what encoding/json says of its embedded value.
+type appender struct{ segment }
+
+func (a appender) AppendJSON(dst []byte) ([]byte, error) {
+	data, err := json.Marshal(a.segment)
+	return append(dst, data...), err
+}
+
+func TestListOfAppenders(t *testing.T) {
+	values := []segment{{Number: 1, Name: "\x1b\u202e\U000e0041"}, {Number: 2, Name: "b", Tags: []string{"x"}}}
+	for _, f := range []Format{JSON, JSONL, YAML} {
+		var want, got bytes.Buffer
+		plain, list := NewList(&want, f), NewList(&got, f)
+		for _, v := range values {
+			if err := errors.Join(plain.Add(v), list.Add(appender{v})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(plain.Close(), list.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", f, diff)
+		}
+	}
 }

@@ -30,6 +30,12 @@ int main(int argc, char **argv) {
 		for (volatile int i = 0;; i++)
 			;
 	}
+	if (!strcmp(what, "hang")) {
+		printf("press a key");
+		read(0, b, 1);
+		for (volatile int i = 0;; i++)
+			;
+	}
 	if (!strcmp(what, "calls")) {
 		for (;;)
 			printf("x");
