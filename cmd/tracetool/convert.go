@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/reader/remote"
+	"github.com/tracetool/tracetool/runner"
 )
 
 var convertCommand = &cli.Command{
@@ -53,6 +55,7 @@ type convertVerb struct {
 	source      source
 	to          convert.Form
 	compression codecName
+	module      string
 	options     convert.Options
 }
 
@@ -63,6 +66,8 @@ func (v *convertVerb) bind(fs *pflag.FlagSet) {
 	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
 	cli.SizeVarP(fs, &v.options.MaxRecord, "max-record", "", 256<<20, "accept JSON records of `SIZE` at most")
 	v.compression.bind(fs)
+	fs.StringVarP(&v.module, "module", "m", "", "put the component `APP.wasm` into a trace made from one of wasm-rr, so that it can be replayed")
+	cli.CompleteFlag(fs, "module", cli.Files(".wasm"))
 	fs.BoolVarP(&v.options.Force, "force", "f", false, "replace a file that exists")
 	v.source.bind(fs)
 }
@@ -106,14 +111,32 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 			in = convert.Input{File: f}
 		}
 	}
+	if opts.Program, err = v.program(); err != nil {
+		return err
+	}
 	meter := &meter{streams: streams}
 	opts.Progress = meter.update
 	report, err := convert.Convert(ctx, in, out, opts)
 	meter.clear()
+	if errors.Is(err, convert.ErrProgram) {
+		return cli.Usagef("--module: %w", err)
+	}
 	if err != nil {
 		return err
 	}
 	return v.conclude(streams, args[1], report)
+}
+
+// program loads what --module names.
+func (v *convertVerb) program() (*convert.Program, error) {
+	if v.module == "" {
+		return nil, nil
+	}
+	m, err := runner.Load(v.module)
+	if err == nil && !m.IsComponent() {
+		err = fmt.Errorf("%s: %w", v.module, runner.ErrNoComponent)
+	}
+	return &convert.Program{Name: m.Name, Bytes: m.Bytes}, err
 }
 
 // checkOutput finds the form of the output and refuses what cannot be written.

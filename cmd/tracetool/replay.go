@@ -20,7 +20,7 @@ import (
 
 var replayCommand = &cli.Command{
 	Name:  "replay",
-	Args:  "FILE",
+	Args:  "[APP.wasm] FILE",
 	Short: "Run a recorded program again, with the trace as its host",
 	Group: groupRun,
 	Long: `Runs the program that is in the trace. Every call gets the answer that was recorded: no file, clock, network, environment or randomness of this machine is used, and sleeps take no time. Stdout, stderr and exit code are those of the recording.
@@ -86,6 +86,12 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if len(args) == 2 {
+		if v.module != "" {
+			return cli.Usagef("APP.wasm and --module: want one of them")
+		}
+		v.module, args = args[0], args[1:]
+	}
 	o := &outcome{Command: "replay", Module: v.module, Trace: remote.Redact(args[0])}
 	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
 		return v.replay(ctx, streams, args[0])
@@ -203,7 +209,11 @@ func (v *replayVerb) show(streams *cli.IO, f *reader.File, path string, r *runne
 	case runner.EndTimeout:
 		streams.Warnf("stopped after %s: --timeout passed", plural(r.Events, "event"))
 	case runner.EndExit, runner.EndTrap:
-		streams.Notef("replayed %s in %s, as recorded", plural(r.Events, "event"), ui.Duration(r.Duration))
+		as := "as recorded"
+		if f.Header().Partial != nil {
+			as = "as far as they were recorded"
+		}
+		streams.Notef("replayed %s in %s, %s", plural(r.Events, "event"), ui.Duration(r.Duration), as)
 	}
 	if v.until > 0 {
 		streams.Warnf("event %d was not reached: there are %s", v.until, ui.Count(r.Events))
