@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -46,8 +48,10 @@ With --to har, or the extension .har, the requests of HTTP/1.1 that the program 
 
 // targets are what traces of one kind become, in the values of --to.
 var targets = map[convert.Form]func(*convertVerb, context.Context, *cli.IO, []string) error{
-	filmForm:   (*convertVerb).toFilm,
-	filmFormV2: (*convertVerb).toFilm,
+	filmForm:           (*convertVerb).toFilm,
+	filmFormV2:         (*convertVerb).toFilm,
+	convert.WasmRR:     (*convertVerb).toRR,
+	convert.WasmRRCBOR: (*convertVerb).toRR,
 }
 
 // convertVerb is the flags of convert.
@@ -60,7 +64,7 @@ type convertVerb struct {
 }
 
 func (v *convertVerb) bind(fs *pflag.FlagSet) {
-	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2, formHAR)
+	cli.EnumVarP(fs, &v.to, "to", "", "", "form of OUT, if not that of its extension", convert.Arrow, convert.JSONL, convert.JSON, filmForm, filmFormV2, formHAR, convert.WasmRR, convert.WasmRRCBOR)
 	fs.BoolVar(&v.options.Plain, "plain", false, "write nothing but the rows to JSONL or JSON: no header, no attachments")
 	fs.BoolVar(&v.options.Decode, "decode", false, "add to each call in JSONL or JSON what its arguments and results mean")
 	fs.BoolVar(&v.options.Partial, "partial", false, "accept an input that was cut: convert what is there and exit with 3")
@@ -73,6 +77,12 @@ func (v *convertVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if isCBOR := strings.EqualFold(filepath.Ext(args[1]), ".cbor"); isCBOR && v.to == "" {
+		v.to = convert.WasmRRCBOR
+	}
+	if err := v.checkModule(args[1]); err != nil {
+		return err
+	}
 	if v.toHAR(args[1]) {
 		return v.writeHAR(ctx, streams, args[0], args[1])
 	}
@@ -125,6 +135,14 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 		return err
 	}
 	return v.conclude(streams, args[1], report)
+}
+
+// checkModule: a program is for what becomes a trace.
+func (v *convertVerb) checkModule(out string) error {
+	if v.module != "" && (v.toHAR(out) || targets[v.to] != nil) {
+		return cli.Usagef("--module: a program is only put into a trace")
+	}
+	return nil
 }
 
 // program loads what --module names.
