@@ -86,7 +86,7 @@ func (r *rrSource) run(name string) error {
 	if err := r.attach(); err != nil {
 		return err
 	}
-	r.clock = rrClock{now: r.start}
+	r.clock, r.row.Seq = rrClock{now: r.start}, -1
 	if err := r.each(2, r.event); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (r *rrSource) attach() error {
 
 func (r *rrSource) event(e *wasmrr.Event) error {
 	codes := r.codes[e.Kind]
-	r.row = format.Event{Time: r.clock.at(e), Module: codes[0], Function: codes[1]}
+	r.row = format.Event{Seq: r.row.Seq + 1, Time: r.clock.at(e), Module: codes[0], Function: codes[1]}
 	e.SetEvent(&r.row, r.start)
 	return r.sink.event(&r.row)
 }
