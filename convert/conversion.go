@@ -184,8 +184,8 @@ func (c *conversion) begin(t *table) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	if c.opts.Program != nil && t.header.Partial == nil {
-		return fmt.Errorf("%w, and the input is no trace of wasm-rr but %s", ErrProgram, c.report.From)
+	if from := c.report.From; c.opts.Program != nil && from != WasmRR && from != WasmRRCBOR {
+		return fmt.Errorf("%w, and the input is not one but %s", ErrProgram, from)
 	}
 	return c.sink.begin(t)
 }

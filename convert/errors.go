@@ -19,7 +19,7 @@ var (
 )
 
 // ErrProgram is matched where Options.Program is set and cannot be used.
-var ErrProgram = errors.New("a program is only put into a trace without one")
+var ErrProgram = errors.New("a program is only put into a trace made from one of wasm-rr")
 
 // LineError says where a text input is wrong and how. It matches
 // format.ErrCorrupt, but where Err is format.ErrNotTrace.

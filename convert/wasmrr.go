@@ -96,7 +96,7 @@ func (r *rrSource) run(name string) error {
 // head describes the trace. The functions are those of all kinds, since others
 // are not answered by it.
 func (r *rrSource) head(name string) (*table, error) {
-	header := &format.Header{StartNS: r.start, Partial: &format.Partial{Recorder: wasmrr.Recorder, Lost: r.lost}}
+	header := &format.Header{Version: format.Version, StartNS: r.start, Partial: &format.Partial{Recorder: wasmrr.Recorder, Lost: r.lost}}
 	if name != "" {
 		header.Source = "convert " + name
 	}

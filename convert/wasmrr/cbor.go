@@ -26,7 +26,7 @@ type CBORReader struct {
 
 // NewCBORReader reads events of at most limit bytes.
 func NewCBORReader(r io.Reader, limit int64) *CBORReader {
-	return &CBORReader{r: bufio.NewReader(r), limit: limit}
+	return &CBORReader{r: bufio.NewReaderSize(r, 2*shortText), limit: limit}
 }
 
 // Offset is where the event began that Next returned, or failed in, in bytes
@@ -121,6 +121,10 @@ func (c *CBORReader) List(element func() error) error {
 // Uint reads a number.
 func (c *CBORReader) Uint() (uint64, error) { return c.head(majorUint) }
 
+// shortText is how long texts are that the buffer holds. Of longer ones memory
+// grows with what is there.
+const shortText = 32 << 10
+
 // Text reads a text.
 func (c *CBORReader) Text() ([]byte, error) {
 	n, err := c.head(majorText)
@@ -131,7 +135,14 @@ func (c *CBORReader) Text() ([]byte, error) {
 		return nil, err
 	}
 	c.text.Reset()
-	if _, err := io.CopyN(&c.text, c.r, int64(n)); err != nil {
+	if n <= shortText {
+		p, err := c.r.Peek(int(n))
+		if err != nil {
+			return nil, unexpected(err)
+		}
+		c.text.Write(p)
+		c.r.Discard(int(n))
+	} else if _, err := io.CopyN(&c.text, c.r, int64(n)); err != nil {
 		return nil, unexpected(err)
 	}
 	if !utf8.Valid(c.text.Bytes()) {
