@@ -1,6 +1,7 @@
 package wasmrr
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/reader"
 )
 
@@ -81,14 +83,15 @@ func (x *exporter) each(use func(*occurrence) (bool, error)) error {
 			return err
 		}
 		o, err := x.occurrence(e)
-		if err != nil {
-			return fmt.Errorf("event %d: %w", e.Seq, err)
-		}
 		used := false
-		if e.Task == 0 && (o.sig != nil || e.Kind == format.KindDrop) {
-			if used, err = use(o); err != nil {
-				return err
-			}
+		if err == nil && e.Task == 0 && (o.sig != nil || e.Kind == format.KindDrop) {
+			used, err = use(o)
+		}
+		if errors.Is(err, canon.ErrMalformed) {
+			return fmt.Errorf("%w: event %d: %w", format.ErrCorrupt, e.Seq, err)
+		}
+		if err != nil {
+			return err
 		}
 		if !used {
 			x.lost[o.what()]++
