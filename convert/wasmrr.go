@@ -300,10 +300,6 @@ type jsonSource struct{ scanner }
 func (s *jsonSource) Object(member func(name []byte) error) error {
 	for more := s.open('{'); more; more = s.next('}') {
 		name := s.textOnly()
-		if s.err != nil {
-			break
-		}
-		name = append([]byte(nil), name...)
 		if s.expect(':'); s.err != nil {
 			break
 		}

@@ -16,6 +16,7 @@ package wasmrr
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/tracetool/tracetool/format"
@@ -35,8 +36,10 @@ type Kind struct {
 	Members []Member
 
 	sig    *call.Signature
-	params int  // members that are parameters
-	sized  bool // the one parameter is the length of the result, and no member
+	params int   // members that are parameters
+	sized  bool  // the one parameter is the length of the result, and no member
+	index  []int // of the members in the list of all
+	set    uint32
 }
 
 // Member is a member of an event.
@@ -154,7 +157,7 @@ func (e *Event) Clock() (call.Clock, int64) {
 // Source reads one event in its encoding. An error of any method ends that.
 type Source interface {
 	// Object reads an object and calls member for each of its members, which
-	// reads the value.
+	// reads the value. The name is valid until then.
 	Object(member func(name []byte) error) error
 	// List reads a list and calls element for each of its elements.
 	List(element func() error) error
@@ -165,46 +168,42 @@ type Source interface {
 	Null() (bool, error)
 }
 
-// members are the names of all members, and types that are wide enough for
-// what they are in any kind: a member's type follows from the name but for the
-// width of numbers.
-var members, memberTypes = func() (map[string]int, []*canon.Type) {
-	index, types := map[string]int{}, []*canon.Type(nil)
+// allMembers are the members of all kinds, each name once. Their types are wide
+// enough for what they are in any kind: a member's type follows from its name but
+// for the width of numbers.
+var allMembers, memberIndex = func() (list []Member, index map[string]int) {
+	index = map[string]int{}
 	for _, k := range Kinds {
 		for _, m := range k.Members {
-			if _, known := index[m.Name]; !known {
-				index[m.Name] = len(types)
-				types = append(types, m.Type)
+			i, known := index[m.Name]
+			if !known {
+				i = len(list)
+				index[m.Name] = i
+				list = append(list, m)
 			}
+			k.index = append(k.index, i)
+			k.set |= 1 << i
 		}
 	}
-	return index, types
+	return list, index
 }()
 
 // Decoder reads events. It is not for several goroutines.
 type Decoder struct {
 	values canon.Encoder // of the members, in the order of the source
-	spans  []span        // of each member in values, as members numbers them
+	spans  [32][2]int    // of each member in values, as allMembers numbers them
+	seen   uint32        // members that are there
 	call   []byte
 	params canon.Encoder
 	result canon.Encoder
 	event  Event
 }
 
-type span struct {
-	from, to int
-	there    bool
-}
-
 // Decode reads one event, which is valid until the next call. Every member of
 // its kind must be there, once, and no other.
 func (d *Decoder) Decode(s Source) (*Event, error) {
 	d.values.Reset()
-	d.call = d.call[:0]
-	if d.spans == nil {
-		d.spans = make([]span, len(memberTypes))
-	}
-	clear(d.spans)
+	d.call, d.seen = d.call[:0], 0
 	err := s.Object(func(name []byte) error { return d.member(s, name) })
 	if err != nil {
 		return nil, err
@@ -228,44 +227,40 @@ func (d *Decoder) member(s Source, name []byte) error {
 		d.call = append(d.call, text...)
 		return err
 	}
-	i, known := members[string(name)]
+	i, known := memberIndex[string(name)]
 	switch {
 	case !known:
 		return fmt.Errorf("unknown member %q", clip(name))
-	case d.spans[i].there:
-		return fmt.Errorf("member %q is there twice", name)
+	case d.seen&(1<<i) != 0:
+		return fmt.Errorf("member %q is there twice", allMembers[i].Name)
 	}
+	d.seen |= 1 << i
 	from := len(d.values.Bytes())
-	if err := encode(&d.values, memberTypes[i], s); err != nil {
-		return err
-	}
-	d.spans[i] = span{from, len(d.values.Bytes()), true}
-	return nil
+	err := encode(&d.values, allMembers[i].Type, s)
+	d.spans[i] = [2]int{from, len(d.values.Bytes())}
+	return err
 }
 
 // assemble puts the members of a kind in order.
 func (d *Decoder) assemble(k *Kind) (*Event, error) {
+	if missing := k.set &^ d.seen; missing != 0 {
+		return nil, fmt.Errorf("%s without its member %q", k.Call, allMembers[bits.TrailingZeros32(missing)].Name)
+	}
+	if other := d.seen &^ k.set; other != 0 {
+		return nil, fmt.Errorf("%s with a member %q", k.Call, allMembers[bits.TrailingZeros32(other)].Name)
+	}
 	d.params.Reset()
 	d.result.Reset()
 	for i, m := range k.Members {
-		s := &d.spans[members[m.Name]]
-		if !s.there {
-			return nil, fmt.Errorf("%s without its member %q", k.Call, m.Name)
-		}
-		s.there = false
-		value := d.values.Bytes()[s.from:s.to]
-		if rest, err := canon.Validate(m.Type, value); err != nil || len(rest) > 0 {
+		at := d.spans[k.index[i]]
+		value := d.values.Bytes()[at[0]:at[1]]
+		if _, err := canon.Validate(m.Type, value); err != nil {
 			return nil, fmt.Errorf("%s: member %q is no %s", k.Call, m.Name, m.Type)
 		}
 		if i < k.params {
 			d.params.Raw(value)
 		} else {
 			d.result.Raw(value)
-		}
-	}
-	for name, i := range members {
-		if d.spans[i].there {
-			return nil, fmt.Errorf("%s with a member %q", k.Call, name)
 		}
 	}
 	if k.sized {
