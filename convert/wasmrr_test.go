@@ -49,7 +49,7 @@ func importRR(t testing.TB, data []byte, opts Options) (*reader.File, *Report) {
 func exportRR(t testing.TB, f *reader.File, enc wasmrr.Encoding) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	report, err := wasmrr.Export(f, &b, enc)
+	report, err := wasmrr.Export(context.Background(), f, &b, enc)
 	if err != nil {
 		t.Fatal(err)
 	}

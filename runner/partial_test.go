@@ -77,7 +77,7 @@ func TestPartialHTTP(t *testing.T) {
 	rec := record(t, app, Config{Args: []string{s.Listener.Addr().String()}, AllowHTTP: []string{"127.0.0.1"}})
 	s.Close()
 	var text bytes.Buffer
-	report, err := wasmrr.Export(open(t, rec.path), &text, wasmrr.JSON)
+	report, err := wasmrr.Export(context.Background(), open(t, rec.path), &text, wasmrr.JSON)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 var convertCommand = &cli.Command{
 	Name:  "convert",
 	Args:  "IN OUT",
-	Short: "Convert a trace to JSONL, JSON and back, or to HAR",
+	Short: "Convert a trace to JSONL, JSON and back, to HAR, or from and to wasm-rr",
 	Group: groupChange,
 	Long: `The form of IN is told by its content, that of OUT by its extension (.arrow, .jsonl, .ndjson, .json) or --to. Nothing is lost on the way: rows, programs, attachments and metadata come back bit by bit.
 
@@ -30,6 +30,8 @@ A session becomes a film for asciinema and other players with --to asciicast (ve
 
 With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
 
+A trace of wasm-rr, in JSON or CBOR, becomes a partial trace: it has clocks, random numbers, environment and HTTP, and with --module the program, so that it can be replayed. What is whole of one that was cut is taken; then the exit code is 3. With --to wasm-rr or wasm-rr-cbor, or the extension .cbor, a trace becomes one of wasm-rr; what that cannot hold is counted, and the exit code is 3.
+
 "-" is stdin or stdout.`,
 	Examples: []cli.Example{
 		{Command: "tracetool convert app.trace.arrow app.jsonl", What: "Make text of a trace"},
@@ -37,6 +39,7 @@ With --to har, or the extension .har, the requests of HTTP/1.1 that the program 
 		{Command: "tracetool convert --to jsonl --plain --decode app.trace.arrow - | jq .args", What: "Only the events, with names for their arguments"},
 		{Command: "tracetool convert server.trace.arrow server.har", What: "Look at its requests in a browser's developer tools"},
 		{Command: "tracetool convert events.jsonl events.arrow", What: "Make a table of somebody else's records"},
+		{Command: "tracetool convert old.json new.trace.arrow --module app.wasm", What: "Take over a trace of wasm-rr, with its program"},
 	},
 	Complete: []cli.Completion{traceFiles},
 	Bind: func(fs *pflag.FlagSet) cli.Body {

@@ -37,7 +37,7 @@ func (v *convertVerb) toRR(ctx context.Context, streams *cli.IO, args []string) 
 			return err
 		}
 	}
-	report, err := wasmrr.Export(f, out, encodings[v.to])
+	report, err := wasmrr.Export(ctx, f, out, encodings[v.to])
 	if err == nil {
 		err = out.file.commit()
 	}

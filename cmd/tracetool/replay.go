@@ -27,10 +27,13 @@ var replayCommand = &cli.Command{
 
 Each call is compared with the recorded one. The first that differs ends the replay with a report: the call as recorded and as it is now, the calls before it and the stack of the program. Calls left over at the end and a different final memory are differences too.
 
-A recording that was cut short replays up to its end. "-" reads the trace from stdin, an http or https address from a server.`,
+A recording that was cut short replays up to its end. APP.wasm before the trace is --module. A trace of wasm-rr, which needs it unless convert has put the program in, has clocks, random numbers, environment and HTTP only: the program gets these, runs without files, network and stdin for the rest, and its output is not compared.
+
+"-" reads the trace from stdin, an http or https address from a server.`,
 	Examples: []cli.Example{
 		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
 		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
+		{Command: "tracetool replay app.wasm wasm-rr-trace.json", What: "Replay what is in a trace of wasm-rr"},
 		{Command: "tracetool replay app.trace.arrow --until 42 --dump-memory memory.bin", What: "See where the program is before event 42"},
 		{Command: "tracetool replay app.trace.arrow -q --exit-code tool --report outcome.json", What: "Use it as a test"},
 	},

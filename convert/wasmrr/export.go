@@ -1,6 +1,7 @@
 package wasmrr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +39,8 @@ func (r *Report) String() string {
 // an HTTP request stands where the request was sent, and is put together from
 // the calls by which the program looked at it: so all responses of a trace are
 // in memory. Other events are counted in the report.
-func Export(f *reader.File, w io.Writer, enc Encoding) (*Report, error) {
-	x := &exporter{f: f, out: NewWriter(w, enc), lost: map[string]int64{}}
+func Export(ctx context.Context, f *reader.File, w io.Writer, enc Encoding) (*Report, error) {
+	x := &exporter{ctx: ctx, f: f, out: NewWriter(w, enc), lost: map[string]int64{}}
 	if err := x.each(x.http.see); err != nil {
 		return nil, err
 	}
@@ -57,6 +58,7 @@ func Export(f *reader.File, w io.Writer, enc Encoding) (*Report, error) {
 
 // exporter writes a trace of ours as one of wasm-rr.
 type exporter struct {
+	ctx  context.Context
 	f    *reader.File
 	out  *Writer
 	http tracker
@@ -80,6 +82,9 @@ func (x *exporter) each(use func(*occurrence) (bool, error)) error {
 	clear(x.lost)
 	for e, err := range x.f.Events(reader.Query{}) {
 		if err != nil {
+			return err
+		}
+		if err := x.ctx.Err(); err != nil {
 			return err
 		}
 		o, err := x.occurrence(e)

@@ -2,6 +2,7 @@ package wasmrr
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"path/filepath"
@@ -136,7 +137,7 @@ func (r *recording) tryExport() (string, *Report, error) {
 	}
 	defer f.Close()
 	var b bytes.Buffer
-	report, err := Export(f, &b, JSON)
+	report, err := Export(context.Background(), f, &b, JSON)
 	return b.String(), report, err
 }
 

@@ -39,7 +39,7 @@ func TestThroughTrace(t *testing.T) {
 			}
 			defer f.Close()
 			var after bytes.Buffer
-			if _, err := wasmrr.Export(f, &after, enc); err != nil {
+			if _, err := wasmrr.Export(context.Background(), f, &after, enc); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(before.Bytes(), after.Bytes()) {
