@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -104,9 +105,10 @@ func (a *answers) close() {
 	}
 }
 
-// configure has the host use the trace where it can be told to.
+// configure has the host use the trace where it can be told to. What a trace
+// does not answer, though it should, is the same each time.
 func (a *answers) configure(cfg *wasip2.Config) {
-	cfg.Clock = &a.clock
+	cfg.Clock, cfg.Random = &a.clock, rand.NewChaCha8([32]byte{})
 	if q := a.queues[handleFunction]; q != nil {
 		cfg.Answer = q.http
 	}

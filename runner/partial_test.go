@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,107 @@ func rr(t testing.TB, text string, app *Module) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// worldTrace is a trace of wasm-rr of examples/rust-world, worldOutput what it
+// prints by that.
+const (
+	worldTrace = `{"events":[
+{"call":"arguments","args":["world.wasm","race"]},
+{"call":"environment","entries":[["LANG","C"]]},
+{"call":"initial_cwd","path":"/home"},
+{"call":"clock_now","seconds":1760299409,"nanoseconds":936653000},
+{"call":"clock_resolution","seconds":0,"nanoseconds":1000},
+{"call":"monotonic_clock_now","nanoseconds":500},
+{"call":"monotonic_clock_now","nanoseconds":3600000000512},
+{"call":"monotonic_clock_resolution","nanoseconds":41},
+{"call":"random_bytes","bytes":"3132333435363738"},
+{"call":"random_u64","value":7},
+{"call":"insecure_random_bytes","bytes":"00ff0001"},
+{"call":"insecure_random_u64","value":18446744073709551615},
+{"call":"insecure_seed","seed":[1,2]},
+{"call":"read"},
+{"call":"http_response","request_method":"GET","request_url":"https://h.test/race","request_headers":[["host","h.test"]],"status":200,"headers":[],"body":"6869"}
+]}`
+	worldOutput = `arguments ["world.wasm", "race"]
+environment [("LANG", "C")]
+working directory Some("/home")
+wall clock 1760299409.936653000, resolution 0.000001000
+slept 3600000000012 ns, resolution 41 ns
+random [31, 32, 33, 34, 35, 36, 37, 38] 0000000000000007
+insecure [00, ff, 00, 01] ffffffffffffffff
+seed 0000000000000001 0000000000000002
+stdin ""
+race: ready [1], spun false
+the timer came, spun true
+`
+)
+
+// A program that does what was recorded is told what was recorded, on both
+// engines and every time.
+func TestPartial(t *testing.T) {
+	app := example(t, "rust-world/world.wasm")
+	path := rr(t, worldTrace, &app)
+	for _, engine := range engines {
+		for range 3 {
+			result, stdout, stderr, err := replayed(t, path, ReplayConfig{Engine: engine})
+			if err != nil {
+				t.Fatal(report(err))
+			}
+			if stdout != worldOutput || stderr != "" || result.End != EndExit || result.ExitCode != 0 || result.Events != 14 {
+				t.Errorf("%s: %+v, stdout\n%s, want\n%s", engine, result, stdout, worldOutput)
+			}
+		}
+	}
+}
+
+// A recording that was cut replays as far as it goes, wherever that is.
+func TestPartialCut(t *testing.T) {
+	app := example(t, "rust-world/world.wasm")
+	lines := strings.SplitAfter(worldTrace, "\n")
+	for n := 1; n < len(lines)-1; n++ {
+		result, stdout, _, err := replayed(t, rr(t, strings.Join(lines[:n], ""), &app), ReplayConfig{})
+		want := int64(n - 1)
+		if n > 14 { // the read is no answer
+			want--
+		}
+		if err != nil || result.End != EndCut && n < 16 || result.Events != want || !strings.HasPrefix(worldOutput, stdout) {
+			t.Errorf("cut after %d events: %+v, %v, stdout %q", n-1, result, err, stdout)
+		}
+	}
+}
+
+// Each event that is missing, or is there twice, is a divergence.
+func TestPartialDiverges(t *testing.T) {
+	app := example(t, "rust-world/world.wasm")
+	lines := strings.Split(strings.Replace(worldTrace, "\n]}", ",\n]}", 1), "\n")
+	lines = lines[1 : len(lines)-1]
+	trace := func(events ...string) string {
+		return "{\"events\":[\n" + strings.TrimSuffix(strings.Join(events, "\n"), ",") + "\n]}"
+	}
+	for i, line := range lines {
+		if strings.Contains(line, `"read"`) {
+			continue
+		}
+		for _, tt := range []struct {
+			what, text string
+			event      int64
+		}{
+			{"without", trace(slices.Delete(slices.Clone(lines), i, i+1)...), int64(len(lines) - 1)},
+			{"twice", trace(slices.Insert(slices.Clone(lines), i, line)...), int64(i + 1)},
+		} {
+			result, _, _, err := replayed(t, rr(t, tt.text, &app), ReplayConfig{})
+			var diverged *DivergenceError
+			if !errors.As(err, &diverged) || result.End != EndDiverged {
+				t.Errorf("%s %s: %+v, %v", tt.what, line, result, err)
+				continue
+			}
+			// Of two readings of a clock the second is the one too many.
+			if diverged.Event != tt.event && diverged.Event != tt.event+1 {
+				t.Errorf("%s %s: diverged at %d, want %d", tt.what, line, diverged.Event, tt.event)
+			}
+		}
+	}
 }
 
 // A recording of HTTP that goes out as a trace of wasm-rr and comes in again
