@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -153,6 +154,7 @@ type answerQueue struct {
 	ahead *format.Event // the next one, if it has been looked at
 	count int64
 	now   format.Event
+	buf   []byte // of the result
 }
 
 // peek returns the next event, nil at the end.
@@ -171,10 +173,7 @@ func (q *answerQueue) peek() (*format.Event, error) {
 // call answers a call of the guest's.
 func (q *answerQueue) call(c *component.Call) error {
 	ev := q.take(c.Args.Rest())
-	result, err := q.sig.AppendResult(nil, q.header.StartNS, ev)
-	if err != nil {
-		q.diverge(ev, err.Error())
-	}
+	result := q.result(ev)
 	q.clock.read(q.sig.Clock, result)
 	c.Result.Raw(result)
 	q.done(ev)
@@ -198,6 +197,15 @@ func (q *answerQueue) take(args []byte) *format.Event {
 		q.diverge(ev, "different arguments")
 	}
 	return ev
+}
+
+// result is what the function returned, valid until the next one is asked for.
+func (q *answerQueue) result(ev *format.Event) []byte {
+	result, err := q.sig.AppendResult(q.buf[:0], q.header.StartNS, ev)
+	if q.buf = result; err != nil {
+		q.diverge(ev, err.Error())
+	}
+	return result
 }
 
 // done leaves an event behind.
@@ -336,16 +344,12 @@ func (q *answerQueue) http(r *wasip2.HTTPRequest) (*wasip2.HTTPResponse, error) 
 		args.String(f[1])
 	}
 	ev := q.take(args.Bytes())
-	result, err := q.sig.AppendResult(nil, q.header.StartNS, ev)
-	if err != nil {
-		q.diverge(ev, err.Error())
-	}
-	d := canon.NewDecoder(result)
+	d := canon.NewDecoder(q.result(ev))
 	resp := &wasip2.HTTPResponse{Status: int(d.U16())}
 	for range d.Len() {
 		resp.Fields = append(resp.Fields, http1.Field{Name: d.String(), Value: []byte(d.String())})
 	}
-	resp.Body = d.Blob()
+	resp.Body = bytes.Clone(d.Blob())
 	if err := d.End(); err != nil {
 		q.diverge(ev, err.Error())
 	}

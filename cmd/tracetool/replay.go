@@ -109,6 +109,9 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		return nil, cli.Usagef("--context: want 0 or more")
 	}
 	f, closeTrace, err := v.source.openWhole(ctx, streams, path)
+	if errors.Is(err, format.ErrNotTrace) && isProgram(path) {
+		err = cli.WithHint(err, "a trace follows the program: tracetool replay APP.wasm FILE")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +134,11 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
+}
+
+func isProgram(path string) bool {
+	_, err := runner.Load(path)
+	return err == nil
 }
 
 // openWhole opens a trace that is to be replayed.
