@@ -15,9 +15,9 @@ import (
 	"github.com/tracetool/tracetool/format/call"
 )
 
-// isRR reports whether a text that begins with head, up to its member "events",
-// where s is, is a trace of wasm-rr: no element, or one whose member "call"
-// names a kind. Where head ends before that, what there is must begin so.
+// isRR reports whether a text is a trace of wasm-rr, when s is behind the name of
+// its first member, "events": no event, or a first one whose member "call" names
+// a kind. Where s ends before that, what is there must begin so.
 func isRR(s *scanner) bool {
 	if !s.open('[') {
 		return s.err == nil && !s.next('}') && s.peek() == 0
@@ -34,10 +34,10 @@ func isRR(s *scanner) bool {
 			s.skip()
 			continue
 		}
-		name := bytes.TrimPrefix(s.b[s.i:], []byte(` "`))
-		name = bytes.TrimPrefix(name, []byte(`"`))
+		s.peek()
+		name := s.b[s.i:]
 		return slices.ContainsFunc(wasmrr.Kinds, func(k *wasmrr.Kind) bool {
-			want := []byte(k.Call + `"`)
+			want := []byte(`"` + k.Call + `"`)
 			return bytes.HasPrefix(name, want) || bytes.HasPrefix(want, name)
 		})
 	}
@@ -76,11 +76,7 @@ func (r *rrSource) run(name string) error {
 	if err != nil {
 		return err
 	}
-	head, err := r.head(name)
-	if err != nil {
-		return err
-	}
-	if err := r.sink.begin(head); err != nil {
+	if err := r.sink.begin(r.head(name)); err != nil {
 		return err
 	}
 	if err := r.attach(); err != nil {
@@ -95,7 +91,7 @@ func (r *rrSource) run(name string) error {
 
 // head describes the trace. The functions are those of all kinds, since others
 // are not answered by it.
-func (r *rrSource) head(name string) (*table, error) {
+func (r *rrSource) head(name string) *table {
 	header := &format.Header{Version: format.Version, StartNS: r.start, Partial: &format.Partial{Recorder: wasmrr.Recorder, Lost: r.lost}}
 	if name != "" {
 		header.Source = "convert " + name
@@ -110,7 +106,7 @@ func (r *rrSource) head(name string) (*table, error) {
 		sum := sha256.Sum256(p.Bytes)
 		header.Program = &format.Program{Name: p.Name, SHA256: hex.EncodeToString(sum[:]), Args: []string{}}
 	}
-	return head, nil
+	return head
 }
 
 // code is the code of a name in a dictionary, which it is added to.
@@ -216,6 +212,9 @@ func (r *rrSource) eachCBOR(in io.Reader, use func(*wasmrr.Event) error) error {
 // eachJSON reads {"events":[...]}.
 func (r *rrSource) eachJSON(in io.Reader, use func(*wasmrr.Event) error) error {
 	s := newSplitter(in, r.path, r.limit)
+	if err := s.skipMark(); err != nil {
+		return err
+	}
 	if _, err := s.byteOf("{"); err != nil {
 		return err
 	}

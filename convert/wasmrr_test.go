@@ -90,7 +90,7 @@ func TestWasmRR(t *testing.T) {
 
 // Any white space and any order of members will do.
 func TestWasmRRSpelling(t *testing.T) {
-	data := `
+	data := "\uFEFF" + `
 	 {	"events" : [ { "value" : 7 , "call" : "random_u64" } ,{"call":"initial_cwd","path":"\u00e9\ud83d\ude00\/"}
 	] }
 	`
@@ -116,6 +116,8 @@ func TestWasmRRDetect(t *testing.T) {
 		{`{"events":[{"call":"clock_now","sec`, WasmRR},
 		{`{"events":[{"bytes":"00","call":"random_bytes"}]}`, WasmRR},
 		{`{"events":[{"call": "read"}]}`, WasmRR},
+		{"{\"events\":[{\"call\" :\n\t\"read\"}]}", WasmRR},
+		{"\uFEFF{\"events\":[]}", WasmRR},
 		{`{"events":[],"more":1}`, Foreign},
 		{`{"events":[]} {"events":[]}`, Foreign},
 		{`{"events":[{"call":"click"}]}`, Foreign},

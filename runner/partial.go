@@ -88,14 +88,15 @@ func newAnswers(f *reader.File, cfg *ReplayConfig) *answers {
 	for i := range a.header.Functions {
 		fn := &a.header.Functions[i]
 		sig, err := call.SignatureOf(fn)
-		if err != nil || sig == nil || sig.Result == nil {
+		key := withoutVersion(fn.Module) + "#" + fn.Name
+		if err != nil || sig == nil || sig.Result == nil || a.queues[key] != nil {
 			continue // not an answer, but a mark that there was a call
 		}
 		q := &answerQueue{answers: a, sig: sig, fn: newFunction(fn, lookupCode(modules, fn.Module), lookupCode(names, fn.Name))}
 		q.next, q.stop = iter.Pull2(f.Events(reader.Query{
 			Kinds: []format.Kind{format.KindCall}, Functions: []string{fn.Module + "." + fn.Name},
 		}))
-		a.queues[withoutVersion(fn.Module)+"#"+fn.Name] = q
+		a.queues[key] = q
 	}
 	return a
 }
