@@ -80,7 +80,7 @@ func (v *convertVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
-	if isCBOR := strings.EqualFold(filepath.Ext(args[1]), ".cbor"); isCBOR && v.to == "" {
+	if v.to == "" && strings.EqualFold(filepath.Ext(args[1]), ".cbor") {
 		v.to = convert.WasmRRCBOR
 	}
 	if err := v.checkModule(args[1]); err != nil {
