@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 
@@ -39,7 +40,7 @@ func (c *conversion) run() error {
 	if form == Arrow {
 		return c.fromTraceStream(r)
 	}
-	if form != Foreign {
+	if !form.twice() {
 		return c.fromText(form, c.watch(r, 1, 0))
 	}
 	s, err := spoolFrom(c.watch(r, 1, 0))
@@ -47,7 +48,7 @@ func (c *conversion) run() error {
 		return err
 	}
 	defer s.remove()
-	return c.fromForeign(s.reader())
+	return c.fromForeign(form, s.reader())
 }
 
 func (c *conversion) fromPath() error {
@@ -70,17 +71,17 @@ func (c *conversion) fromPath() error {
 		return c.fromTracePath()
 	case form == Arrow:
 		return c.fromTraceStream(r)
-	case form != Foreign:
+	case !form.twice():
 		return c.fromText(form, c.watch(r, 1, info.Size()))
 	case info.Mode().IsRegular():
-		return c.fromForeign(io.NewSectionReader(file, 0, info.Size()))
+		return c.fromForeign(form, io.NewSectionReader(file, 0, info.Size()))
 	}
 	s, err := spoolFrom(c.watch(r, 1, 0))
 	if err != nil {
 		return err
 	}
 	defer s.remove()
-	return c.fromForeign(s.reader())
+	return c.fromForeign(form, s.reader())
 }
 
 func (c *conversion) fromText(form Form, r io.Reader) error {
@@ -95,17 +96,30 @@ func (c *conversion) fromText(form Form, r io.Reader) error {
 	return err
 }
 
-func (c *conversion) fromForeign(r *io.SectionReader) error {
-	if c.events {
-		return errForeign
-	}
-	f := &foreignSource{path: c.in.Path, limit: c.opts.MaxRecord, partial: c.opts.Partial, sink: c}
-	f.open = func(pass int) (io.Reader, error) {
+// twice: inputs of that form are read two times.
+func (f Form) twice() bool { return f == Foreign || f == WasmRR || f == WasmRRCBOR }
+
+func (c *conversion) fromForeign(form Form, r *io.SectionReader) error {
+	open := func(pass int) (io.Reader, error) {
 		_, err := r.Seek(0, io.SeekStart)
 		return c.watch(r, pass, r.Size()), err
 	}
+	if form != Foreign {
+		return c.fromRR(form, open)
+	}
+	if c.events {
+		return errForeign
+	}
+	f := &foreignSource{path: c.in.Path, limit: c.opts.MaxRecord, partial: c.opts.Partial, sink: c, open: open}
 	err := f.run(c.in.name())
 	c.report.Lost = f.lost
+	return err
+}
+
+func (c *conversion) fromRR(form Form, open func(int) (io.Reader, error)) error {
+	r := &rrSource{form: form, path: c.in.Path, limit: c.opts.MaxRecord, program: c.opts.Program, sink: c, open: open}
+	err := r.run(c.in.name())
+	c.report.Lost = r.lost
 	return err
 }
 
@@ -169,6 +183,9 @@ func (c *conversion) passed(n int64) error {
 func (c *conversion) begin(t *table) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
+	}
+	if from := c.report.From; c.opts.Program != nil && from != WasmRR && from != WasmRRCBOR {
+		return fmt.Errorf("%w, and the input is not one but %s", ErrProgram, from)
 	}
 	return c.sink.begin(t)
 }

@@ -29,12 +29,15 @@ import (
 type Form string
 
 // The forms. Foreign is read only: JSON values of another program, one after
-// another or as one array.
+// another or as one array. So are the traces of wasm-rr here, in JSON and CBOR;
+// wasmrr.Export writes them.
 const (
-	Arrow   Form = "arrow"
-	JSONL   Form = "jsonl"
-	JSON    Form = "json"
-	Foreign Form = "foreign"
+	Arrow      Form = "arrow"
+	JSONL      Form = "jsonl"
+	JSON       Form = "json"
+	Foreign    Form = "foreign"
+	WasmRR     Form = "wasm-rr"
+	WasmRRCBOR Form = "wasm-rr-cbor"
 )
 
 // FormOf returns the form that a file name's extension stands for: .arrow,
@@ -81,6 +84,9 @@ type Options struct {
 	// Report.Lost says what is not. Events keep their numbers in the column
 	// "seq".
 	Partial bool
+	// Program is put into a trace that is made of one of wasm-rr, which has
+	// none, so that it can be replayed.
+	Program *Program
 	// Force replaces an existing file.
 	Force bool
 	// MaxRecord is the longest record in bytes. Default 256 MiB.
@@ -93,9 +99,15 @@ type Options struct {
 	Progress func(Progress)
 }
 
+// Program is a WebAssembly program.
+type Program struct {
+	Name  string // base name of its file
+	Bytes []byte
+}
+
 // Progress is how far a conversion is.
 type Progress struct {
-	Pass  int   // 1, or 2 for the second pass over another program's records
+	Pass  int   // 1, or 2 for the second pass over what another program wrote
 	Done  int64 // bytes of text, or rows of a trace
 	Total int64 // of the same; 0 if unknown
 	Bytes bool  // Done and Total are bytes

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tracetool/tracetool/convert/wasmrr"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
 )
@@ -59,8 +60,11 @@ func detectFile(path string) (Form, error) {
 // formOf returns the form of a text or trace that begins with head, empty for
 // none. An Arrow stream begins with the mark of a message.
 func formOf(head []byte) Form {
-	if bytes.HasPrefix(head, []byte(format.Magic)) || bytes.HasPrefix(head, []byte("\xFF\xFF\xFF\xFF")) {
+	switch {
+	case bytes.HasPrefix(head, []byte(format.Magic)), bytes.HasPrefix(head, []byte("\xFF\xFF\xFF\xFF")):
 		return Arrow
+	case wasmrr.IsCBOR(head):
+		return WasmRRCBOR
 	}
 	s := scanner{b: bytes.TrimPrefix(head, []byte("\uFEFF"))}
 	switch c := s.peek(); c {
@@ -70,7 +74,17 @@ func formOf(head []byte) Form {
 	default:
 		return ""
 	}
-	if !s.open('{') || string(s.key()) != "tracetool" {
+	if !s.open('{') {
+		return Foreign
+	}
+	switch string(s.key()) {
+	case "tracetool":
+	case "events":
+		if isRR(&s) {
+			return WasmRR
+		}
+		return Foreign
+	default:
 		return Foreign
 	}
 	s.number()

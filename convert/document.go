@@ -25,7 +25,7 @@ func (t *textSource) document() error {
 	head := &table{}
 	var end summaryRecord
 	for next := byte(','); next == ','; {
-		key, err := t.documentKey()
+		key, err := t.split.documentKey()
 		if err != nil {
 			return err
 		}
@@ -48,17 +48,18 @@ func (t *textSource) document() error {
 	return t.finish()
 }
 
-func (t *textSource) documentKey() (string, error) {
-	text, err := t.split.value()
+// documentKey reads the name of a member and its colon.
+func (s *splitter) documentKey() (string, error) {
+	text, err := s.value()
 	if err != nil {
-		return "", t.split.unexpected(err)
+		return "", s.unexpected(err)
 	}
-	s := scanner{b: text}
-	key := string(s.textOnly())
-	if s.err != nil {
-		return "", t.split.wrap(fault(s.err))
+	k := scanner{b: text}
+	key := string(k.textOnly())
+	if k.err != nil {
+		return "", s.wrap(fault(k.err))
 	}
-	_, err = t.split.byteOf(":")
+	_, err = s.byteOf(":")
 	return key, err
 }
 

@@ -89,11 +89,10 @@ func (f *foreignSource) each(pass int, use func([]byte) error) error {
 }
 
 func (f *foreignSource) records(s *splitter, use func([]byte) error) error {
-	first, err := s.peek()
-	if err == nil && first == 0xEF && len(s.left()) >= 3 && string(s.left()[:3]) == "\uFEFF" {
-		s.take(3)
-		first, err = s.peek()
+	if err := s.skipMark(); err != nil {
+		return err
 	}
+	first, err := s.peek()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}

@@ -159,6 +159,18 @@ func (s *splitter) peek() (byte, error) {
 	}
 }
 
+// skipMark skips the byte order mark that some programs begin a text with.
+func (s *splitter) skipMark() error {
+	first, err := s.peek()
+	if err == nil && first == 0xEF && bytes.HasPrefix(s.left(), []byte("\uFEFF")) {
+		s.take(3)
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
 // byteOf reads one of the bytes in want, after white space.
 func (s *splitter) byteOf(want string) (byte, error) {
 	c, err := s.peek()

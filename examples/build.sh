@@ -29,11 +29,15 @@ build_rust_component() {
 		-o rust-component/report.wasm rust-report/report.rs
 }
 
-build_rust_http() {
-	(cd rust-http && RUSTFLAGS="--remap-path-prefix $PWD/rust-http=. --remap-path-prefix ${CARGO_HOME:-$HOME/.cargo}=cargo" \
-		cargo build --release --target wasm32-wasip2 --target-dir "${TMPDIR:-/tmp}/rust-http")
-	cp "${TMPDIR:-/tmp}"/rust-http/wasm32-wasip2/release/*.wasm rust-http
+build_cargo() {
+	(cd "$1" && RUSTFLAGS="--remap-path-prefix $PWD/$1=. --remap-path-prefix ${CARGO_HOME:-$HOME/.cargo}=cargo" \
+		cargo build --release --target wasm32-wasip2 --target-dir "${TMPDIR:-/tmp}/$1")
+	cp "${TMPDIR:-/tmp}/$1"/wasm32-wasip2/release/*.wasm "$1"
 }
+
+build_rust_http() { build_cargo rust-http; }
+build_rust_world() { build_cargo rust-world; }
+
 build_http() {
 	rustc --edition 2021 --target wasm32-wasip1 --remap-path-prefix "$PWD=." \
 		-C opt-level=z -C lto=fat -C codegen-units=1 -C panic=abort -C strip=symbols \
@@ -66,7 +70,7 @@ build_editor() {
 	done
 }
 
-[ $# -gt 0 ] || set -- hello go-files rust-report rust-component rust-http http-server http-client http-fetch c-trap reactor plugin editor frames
+[ $# -gt 0 ] || set -- hello go-files rust-report rust-component rust-http rust-world http-server http-client http-fetch c-trap reactor plugin editor frames
 for name; do
 	"build_$(echo "$name" | tr - _)"
 	chmod 644 "$name"/*.wasm

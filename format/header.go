@@ -24,6 +24,17 @@ type Header struct {
 	// Source says what the trace was made from, for converted, filtered,
 	// merged and recovered ones: "merge a.trace.arrow b.trace.arrow".
 	Source string `json:"source,omitempty"`
+	// Partial: the events are answers of some functions only, and not all that
+	// the program did.
+	Partial *Partial `json:"partial,omitempty"`
+}
+
+// Partial says of a trace that it was made from one of another recorder, which
+// kept only what Functions returned. A replay gives these answers to the
+// program, in the order of each function, and runs it for the rest.
+type Partial struct {
+	Recorder string `json:"recorder"`       // "wasm-rr"
+	Lost     string `json:"lost,omitempty"` // what its own trace lacks, if that was cut
 }
 
 // Program is what was run and what it was given.

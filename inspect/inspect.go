@@ -26,6 +26,7 @@ const (
 	Recording State = "recording" // a recorder is still at it
 	Complete  State = "complete"  // closed, and the program ended if there was one
 	CutShort  State = "cut short" // the recorder died, or was stopped before the program ended
+	Partial   State = "partial"   // closed, but of another recorder, which does not keep the end of the program
 )
 
 // Summary is what is known of a trace without reading its events.
@@ -36,6 +37,7 @@ type Summary struct {
 	Tool    string            `json:"tool"`
 	Version int               `json:"format_version"`
 	Source  string            `json:"source,omitempty"` // what the trace was made from
+	Partial *format.Partial   `json:"partial,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 
 	DurationNS  int64 `json:"duration_ns"` // from the first event to the last
@@ -78,7 +80,7 @@ func Summarize(f *reader.File) (*Summary, error) {
 	}
 	h, sum := f.Header(), f.Summary()
 	s := &Summary{
-		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source, Tags: h.Tags,
+		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source, Partial: h.Partial, Tags: h.Tags,
 		FirstTimeNS: sum.FirstTimeNS, LastTimeNS: sum.LastTimeNS, DurationNS: span(sum.FirstTimeNS, sum.LastTimeNS),
 		Program: h.Program, Host: h.Host, Exit: sum.Exit,
 		Modules: modules(f), Attachments: Attachments(f),
@@ -107,8 +109,10 @@ func stateOf(f *reader.File) State {
 	switch p := h.Program; {
 	case f.Live():
 		return Recording
-	case !sum.Closed:
+	case !sum.Closed, h.Partial != nil && h.Partial.Lost != "":
 		return CutShort
+	case h.Partial != nil:
+		return Partial
 	case h.Session != nil:
 		if sum.Kinds[format.KindEnd.String()] == 0 && !selected(f) {
 			return CutShort

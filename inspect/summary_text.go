@@ -69,6 +69,10 @@ func (s *Summary) writeFacts(p page) {
 	p.fact("Runtime", hostText(s.Host))
 	p.fact("Recorded by", escape(s.Tool))
 	p.fact("Made from", escape(s.Source))
+	if s.Partial != nil {
+		p.fact("Partial", "only what "+escape(s.Partial.Recorder)+" keeps: answers of some functions")
+		p.fact("Lost", escape(s.Partial.Lost))
+	}
 	p.list("Tags", tagLines(s.Tags))
 	p.list("Modules", mapped(s.Modules, moduleLine))
 	s.writeProgram(p)

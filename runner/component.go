@@ -29,6 +29,7 @@ type componentSession struct {
 	compiled  *component.Program
 	host      *wasip2.Host
 	exports   []component.Func // to be called
+	answers   *answers         // of a partial trace that is replayed; nil: the host's own
 	instance  *component.Instance
 }
 
@@ -42,10 +43,14 @@ func (s *componentSession) prepare(ctx context.Context) (err error) {
 	if s.exports, err = planComponent(s.module, s.component, s.cfg.Invoke); err != nil {
 		return err
 	}
-	if s.host, err = wasip2.New(s.hostConfig()); err != nil {
+	cfg := s.hostConfig()
+	if s.answers != nil {
+		s.answers.configure(&cfg)
+	}
+	if s.host, err = wasip2.New(cfg); err != nil {
 		return err
 	}
-	return checkImports(s.module, s.component, s.host)
+	return checkImports(s.module, s.component, s.guestHost())
 }
 
 // refuse finds what only modules can be given.
@@ -239,11 +244,7 @@ func resourceNames(resource string) (module, function string) {
 func (s *componentSession) run(ctx context.Context) (*Result, error) { return s.call(ctx, s) }
 
 func (s *componentSession) callAll(ctx context.Context, result *Result) (err error) {
-	var host component.Host = &gatedHost{s.host, s.gate}
-	if s.rec != nil {
-		host = &recordedHost{recorder: s.rec, inner: s.host}
-	}
-	if s.instance, err = s.compiled.Instantiate(ctx, host); err != nil {
+	if s.instance, err = s.compiled.Instantiate(ctx, s.guestHost()); err != nil {
 		return guestError(err)
 	}
 	for _, f := range s.exports {
@@ -256,6 +257,18 @@ func (s *componentSession) callAll(ctx context.Context, result *Result) (err err
 		}
 	}
 	return nil
+}
+
+// guestHost is the host that the component is linked to.
+func (s *componentSession) guestHost() component.Host {
+	if s.rec != nil {
+		return &recordedHost{recorder: s.rec, inner: s.host}
+	}
+	host := &gatedHost{s.host, s.gate}
+	if s.answers != nil {
+		return &answeredHost{host, s.answers, s.gate}
+	}
+	return host
 }
 
 // callComponent calls an export, and records that if there is a recorder.

@@ -13,7 +13,11 @@ import (
 	"github.com/tracetool/tracetool/format"
 )
 
-const hermeticTrace = "HERMETIC_TRACE"
+// The trace that a process of its own replays, and the stdout of the program.
+const (
+	hermeticTrace = "HERMETIC_TRACE"
+	hermeticWant  = "HERMETIC_WANT"
+)
 
 // A replay needs neither the files and sockets of its recording nor an
 // environment: it succeeds where nothing can be opened any more.
@@ -35,12 +39,20 @@ func TestHermetic(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
+	confine(t, rec.path, rec.stdout)
+	app := example(t, "rust-world/world.wasm")
+	confine(t, rr(t, worldTrace, &app), worldOutput)
+}
+
+// confine replays a trace in a process that can open nothing.
+func confine(t *testing.T, path, want string) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, "-test.run", "^TestHermetic$", "-test.v")
-	cmd.Dir, cmd.Env = t.TempDir(), []string{hermeticTrace + "=" + rec.path}
+	cmd.Dir, cmd.Env = t.TempDir(), []string{hermeticTrace + "=" + path, hermeticWant + "=" + want}
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestHermetic") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -59,7 +71,7 @@ func replayConfined(t *testing.T, path string) {
 	}
 	var out strings.Builder
 	result, err := Replay(t.Context(), f, ReplayConfig{Stdout: &out, CacheDir: NoCache})
-	if err != nil || result.End != EndExit || out.String() != "one two\n" {
+	if err != nil || result.End != EndExit || out.String() != os.Getenv(hermeticWant) {
 		t.Errorf("%+v, %v, stdout %q", result, err, out.String())
 	}
 }

@@ -60,8 +60,8 @@ func (m Module) Check() error {
 	return nil
 }
 
-// component reports whether it is a component.
-func (m Module) component() bool { return errors.Is(m.Check(), ErrComponent) }
+// IsComponent reports whether it is a component of WASI 0.2.
+func (m Module) IsComponent() bool { return errors.Is(m.Check(), ErrComponent) }
 
 func (m Module) sha256() string {
 	sum := sha256.Sum256(m.Bytes)

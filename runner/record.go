@@ -86,7 +86,7 @@ func newSession(ctx context.Context, m *Module, cfg *Config, clk *clock) (sessio
 		return nil, fmt.Errorf("memory limit: expected at most %d pages, found %d", maxPages, c.options.pages)
 	}
 	var s session = &moduleSession{common: c}
-	if m.component() {
+	if m.IsComponent() {
 		s = &componentSession{common: c}
 	}
 	if err := s.prepare(ctx); err != nil {

@@ -40,10 +40,14 @@ type ReplayConfig struct {
 // Replay runs the program of a trace again, with the trace as its host. The
 // error is a *DivergenceError where it did something else; the Result is there
 // also then. A recording that was cut short replays as far as it goes, with
-// EndCut.
+// EndCut. Of a partial trace the program gets the answers, and runs for the rest
+// on a host that grants nothing; what it does there is not compared.
 func Replay(ctx context.Context, f *reader.File, cfg ReplayConfig) (*Result, error) {
 	if cfg.Listeners != nil {
 		ctx = experimental.WithFunctionListenerFactory(ctx, cfg.Listeners)
+	}
+	if f.Header().Partial != nil {
+		return replayPartial(ctx, f, &cfg)
 	}
 	r, err := newReplay(ctx, f, &cfg)
 	if errors.As(err, new(*DivergenceError)) {
@@ -128,7 +132,7 @@ func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay,
 }
 
 func (r *replay) compile(ctx context.Context, o engineOptions) (err error) {
-	if !r.module.component() {
+	if !r.module.IsComponent() {
 		r.engine, r.compiled, err = compile(ctx, r.module, o)
 		return err
 	}

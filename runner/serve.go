@@ -91,7 +91,7 @@ type served struct {
 }
 
 func (s *served) prepare(ctx context.Context) (err error) {
-	if !s.module.component() {
+	if !s.module.IsComponent() {
 		return fmt.Errorf("%s: %w", s.module.Name, ErrNoComponent)
 	}
 	if err = s.refuse(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader/remote"
+	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/session"
 )
 
@@ -112,6 +113,8 @@ func classify(err error) (code int, hint string) {
 		return codeCorrupt, ""
 	case errors.Is(err, format.ErrCorrupt), errors.Is(err, format.ErrTruncated):
 		return codeCorrupt, "tracetool verify lists the damage, tracetool recover saves what is left"
+	case errors.Is(err, runner.ErrNoProgram):
+		return codeFailed, "name it: tracetool replay APP.wasm FILE; tracetool convert --module APP.wasm puts it into the trace"
 	case errors.Is(err, fs.ErrExist):
 		return codeFailed, "--force replaces it"
 	case errors.Is(err, remote.ErrChanged):

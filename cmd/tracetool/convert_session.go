@@ -114,6 +114,9 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 // fromFilm converts an asciicast to a session.
 func (v *convertVerb) fromFilm(ctx context.Context, streams *cli.IO, film io.ReadCloser, args []string) error {
 	defer film.Close()
+	if v.module != "" {
+		return cli.Usagef("--module: a program is only put into a trace made from one of wasm-rr")
+	}
 	out, opts := convert.Output{Path: args[1]}, v.options
 	opts.To = v.to
 	if err := v.checkOutput(streams, &out, &opts); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/inspect"
+	"github.com/tracetool/tracetool/reader/remote"
 )
 
 var logsCommand = &cli.Command{
@@ -67,6 +68,9 @@ func (v *logsVerb) run(ctx context.Context, streams *cli.IO, args []string) erro
 	defer closeTrace()
 	if !f.IsEvents() {
 		return cli.Usagef("%s: a table of other records than events", args[0])
+	}
+	if p := f.Header().Partial; p != nil {
+		return fmt.Errorf("%s: %s does not keep what a program printed", remote.Redact(args[0]), p.Recorder)
 	}
 	since, err := parseTime("since", v.since, f)
 	if err != nil {

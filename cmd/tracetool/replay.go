@@ -20,17 +20,20 @@ import (
 
 var replayCommand = &cli.Command{
 	Name:  "replay",
-	Args:  "FILE",
+	Args:  "[APP.wasm] FILE",
 	Short: "Run a recorded program again, with the trace as its host",
 	Group: groupRun,
 	Long: `Runs the program that is in the trace. Every call gets the answer that was recorded: no file, clock, network, environment or randomness of this machine is used, and sleeps take no time. Stdout, stderr and exit code are those of the recording.
 
 Each call is compared with the recorded one. The first that differs ends the replay with a report: the call as recorded and as it is now, the calls before it and the stack of the program. Calls left over at the end and a different final memory are differences too.
 
-A recording that was cut short replays up to its end. "-" reads the trace from stdin, an http or https address from a server.`,
+A recording that was cut short replays up to its end. APP.wasm before the trace is --module. A trace of wasm-rr, which needs it unless convert has put the program in, has clocks, random numbers, environment and HTTP only: the program gets these, runs without files, network and stdin for the rest, and its output is not compared.
+
+"-" reads the trace from stdin, an http or https address from a server.`,
 	Examples: []cli.Example{
 		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
 		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
+		{Command: "tracetool replay app.wasm wasm-rr-trace.json", What: "Replay what is in a trace of wasm-rr"},
 		{Command: "tracetool replay app.trace.arrow --until 42 --dump-memory memory.bin", What: "See where the program is before event 42"},
 		{Command: "tracetool replay app.trace.arrow -q --exit-code tool --report outcome.json", What: "Use it as a test"},
 	},
@@ -87,6 +90,12 @@ func (v *replayVerb) bind(fs *pflag.FlagSet) {
 }
 
 func (v *replayVerb) run(ctx context.Context, streams *cli.IO, args []string) error {
+	if len(args) == 2 {
+		if v.module != "" {
+			return cli.Usagef("APP.wasm and --module: want one of them")
+		}
+		v.module, args = args[0], args[1:]
+	}
 	o := &outcome{Command: "replay", Module: v.module, Trace: remote.Redact(args[0])}
 	return v.end.guard(ctx, streams, o, func() (*runner.Result, error) {
 		return v.replay(ctx, streams, args[0])
@@ -101,6 +110,9 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		return nil, cli.Usagef("--context: want 0 or more")
 	}
 	f, closeTrace, err := v.source.openWhole(ctx, streams, path)
+	if errors.Is(err, format.ErrNotTrace) && isProgram(path) {
+		err = cli.WithHint(err, "a trace follows the program: tracetool replay APP.wasm FILE")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +135,11 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
+}
+
+func isProgram(path string) bool {
+	_, err := runner.Load(path)
+	return err == nil
 }
 
 // openWhole opens a trace that is to be replayed.
@@ -204,7 +221,11 @@ func (v *replayVerb) show(streams *cli.IO, f *reader.File, path string, r *runne
 	case runner.EndTimeout:
 		streams.Warnf("stopped after %s: --timeout passed", plural(r.Events, "event"))
 	case runner.EndExit, runner.EndTrap:
-		streams.Notef("replayed %s in %s, as recorded", plural(r.Events, "event"), ui.Duration(r.Duration))
+		as := "as recorded"
+		if f.Header().Partial != nil {
+			as = "as far as they were recorded"
+		}
+		streams.Notef("replayed %s in %s, %s", plural(r.Events, "event"), ui.Duration(r.Duration), as)
 	}
 	if v.until > 0 {
 		streams.Warnf("event %d was not reached: there are %s", v.until, ui.Count(r.Events))

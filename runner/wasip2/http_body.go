@@ -21,6 +21,7 @@ type body struct {
 	sizeCode string // the error if length and written differ
 	early    *int   // bytes that are held of all bodies that are not on their way
 	held     int64  // part of early; -1: on its way
+	discards bool   // nobody receives it
 	closed   bool
 	finished bool
 	trailers []http1.Field // set before the pipe ends
@@ -57,6 +58,15 @@ func (b *body) begin() {
 	}
 }
 
+// discard tells that a body, if there is one, goes nowhere. What the guest makes
+// of it is checked all the same.
+func (b *body) discard() {
+	if b != nil {
+		b.begin()
+		b.discards = true
+	}
+}
+
 // declaredLength is the Content-Length that the guest has set, -1 if none. It is
 // not ok if there is no single one.
 func declaredLength(list []http1.Field) (length int64, ok bool) {
@@ -78,8 +88,11 @@ func isLength(f http1.Field) bool { return strings.EqualFold(f.Name, "Content-Le
 
 // Room fails when the body is finished.
 func (b *body) Room() (int, error) {
-	if b.closed {
+	switch {
+	case b.closed:
 		return 0, errClosed
+	case b.discards:
+		return chunk, nil
 	}
 	n, err := b.Pipe.Room()
 	if b.held >= 0 {
@@ -98,6 +111,9 @@ func (b *body) Write(p []byte) error {
 		err := httpSize(b.sizeCode, uint64(b.written))
 		b.end(err)
 		return err
+	}
+	if b.discards {
+		return nil
 	}
 	if b.held >= 0 {
 		b.held += int64(len(p))
@@ -173,8 +189,8 @@ func (h *Host) finishOutgoing(_ context.Context, c *component.Call) error {
 // message, the body, its stream and its trailers share. The last one releases
 // it.
 type source struct {
-	*host.Stream
-	reader   *sourceReader
+	input
+	reader   *sourceReader        // nil: the body is in memory
 	trailers func() []http1.Field // once the body has ended
 	stop     func()
 	users    int
@@ -199,8 +215,20 @@ func (r *sourceReader) Read(p []byte) (int, error) {
 // newSource makes a source with one user. stop ends whatever r waits for.
 func newSource(h *Host, r io.Reader, trailers func() []http1.Field, stop func()) *source {
 	reader := &sourceReader{Reader: r}
-	return &source{Stream: host.NewReader(reader, h.wake), reader: reader, trailers: trailers, stop: stop, users: 1}
+	return &source{input: host.NewReader(reader, h.wake), reader: reader, trailers: trailers, stop: stop, users: 1}
 }
+
+// memory is an input whose bytes are all there.
+type memory []byte
+
+func (m *memory) Read(_ context.Context, p []byte) (int, error) {
+	n := copy(p, *m)
+	*m = (*m)[n:]
+	return n, nil
+}
+
+func (m *memory) Readable() (n uint64, hangup, ok bool) { return uint64(len(*m)), len(*m) == 0, true }
+func (m *memory) SetNonblock(bool)                      {}
 
 func (s *source) use() *source {
 	s.users++
@@ -215,7 +243,7 @@ func (s *source) release() {
 
 // Read notes how the body ends.
 func (s *source) Read(ctx context.Context, p []byte) (int, error) {
-	n, err := s.Stream.Read(ctx, p)
+	n, err := s.input.Read(ctx, p)
 	switch {
 	case err == host.EAGAIN || ctx.Err() != nil:
 		return n, err

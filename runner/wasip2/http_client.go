@@ -25,12 +25,14 @@ const defaultTimeout = 10 * time.Minute
 // exchange is a request on its way and its response.
 type exchange struct {
 	wake     host.Signal
+	url      string
 	addr     string      // HOST:PORT
 	tls      *tls.Config // nil: plain
 	req      http1.Request
 	out      *body // nil: none
 	timeouts [numTimeouts]time.Duration
 	cancel   context.CancelFunc
+	answer   *HTTPResponse // by Config.Answer; nil: run does the exchange
 
 	mu      sync.Mutex
 	done    bool
@@ -57,7 +59,11 @@ func (h *Host) handle(_ context.Context, c *component.Call) error {
 		r.close()
 		return httpDone(c, refused)
 	}
+	fields := r.fields.list
 	r.fields.close()
+	if h.cfg.Answer != nil {
+		return h.answer(c, x, fields)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	x.cancel = cancel
 	go x.run(ctx)
@@ -89,10 +95,11 @@ func (h *Host) prepare(r *outgoingRequest, options *requestOptions) (*exchange, 
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || !h.allowHTTP.Name(hostname, uint16(n)) {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || h.cfg.Answer == nil && !h.allowHTTP.Name(hostname, uint16(n)) {
 		return nil, &httpError{code: "HTTP-request-denied"}
 	}
-	x := &exchange{wake: h.wake, addr: net.JoinHostPort(hostname, port), out: r.out}
+	x := &exchange{wake: h.wake, url: scheme + "://" + authority + target(r.path), addr: net.JoinHostPort(hostname, port), out: r.out}
 	if scheme == "https" {
 		x.tls = &tls.Config{ServerName: hostname, NextProtos: []string{"http/1.1"}, RootCAs: h.roots}
 	}
@@ -388,6 +395,9 @@ func (f *futureResponse) get(_ context.Context, h *Host, c *component.Call) erro
 }
 
 func newIncomingResponse(h *Host, x *exchange) *incomingResponse {
+	if x.answer != nil {
+		return x.answer.incoming()
+	}
 	resp := x.resp
 	s := newSource(h, resp.Body, func() []http1.Field { return resp.Trailers }, x.cancel)
 	return &incomingResponse{incoming{list: received(resp.Fields), source: s}, resp.Status}

@@ -45,9 +45,13 @@ func (h *Host) wait(ctx context.Context, ps []*pollable) ([]uint32, error) {
 			timeout = p.after(now)
 		}
 	}
+	sleeper, sleeps := h.clock.(Sleeper)
 	var ready []uint32
 	look := func() bool {
-		at := now + int64(time.Since(began))
+		at := now
+		if !sleeps {
+			at += int64(time.Since(began))
+		}
 		ready = ready[:0]
 		for i, p := range ps {
 			if p.isReady(at) {
@@ -55,6 +59,11 @@ func (h *Host) wait(ctx context.Context, ps []*pollable) ([]uint32, error) {
 			}
 		}
 		return len(ready) > 0
+	}
+	if sleeps && timeout > 0 && !look() {
+		now += int64(timeout)
+		sleeper.Sleep(now)
+		timeout = 0
 	}
 	err := host.Wait(ctx, h.wake, timeout, false, look)
 	if err != nil {

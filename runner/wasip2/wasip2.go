@@ -44,6 +44,13 @@ type Clock interface {
 	Monotonic() int64 // since an arbitrary fixed point, never decreasing
 }
 
+// Sleeper is a Clock on which a guest's sleeps take no time: when a guest waits
+// and nothing but a time could come, Sleep moves the clock on to that.
+type Sleeper interface {
+	Clock
+	Sleep(until int64) // on the monotonic clock
+}
+
 // Config is what a guest gets. The zero value gives it nothing: no arguments,
 // no environment, an empty standard input, and output that is discarded.
 type Config struct {
@@ -60,6 +67,9 @@ type Config struct {
 	// AllowHTTP lists the servers that the guest may send HTTP requests to, as
 	// host.ParseAllowNet reads it.
 	AllowHTTP []string
+	// Answer answers the guest's HTTP requests in place of any server, whatever
+	// AllowHTTP says. Its error ends the guest. nil: nobody does.
+	Answer func(*HTTPRequest) (*HTTPResponse, error)
 	// Stdin, Stdout and Stderr may be files of the host, which the guest sees
 	// as terminals if they are. They stay open when the Host is closed. A
 	// goroutine may remain blocked in reading Stdin after that.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,13 +37,17 @@ func (c *Command) operands() []operand {
 // checkArgs compares the operands given with the ones declared.
 func (n node) checkArgs(args []string) error {
 	declared := n.cmd().operands()
-	for i, op := range declared {
-		if i >= len(args) && !op.optional {
+	given := len(args)
+	for _, op := range declared {
+		if op.optional {
+			continue
+		}
+		if given--; given < 0 {
 			return Usagef("missing %s", op.name)
 		}
-		if op.repeats {
-			return nil
-		}
+	}
+	if slices.ContainsFunc(declared, func(op operand) bool { return op.repeats }) {
+		return nil
 	}
 	if len(args) <= len(declared) {
 		return nil

@@ -99,3 +99,26 @@ func TestOperands(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckArgs(t *testing.T) {
+	for _, tt := range []struct {
+		declared string
+		given    int
+		want     string
+	}{
+		{"A [B]", 0, "missing A"}, {"A [B]", 1, ""}, {"A [B]", 2, ""}, {"A [B]", 3, `unexpected argument "2"`},
+		{"[A] B", 0, "missing B"}, {"[A] B", 1, ""}, {"[A] B", 2, ""}, {"[A] B", 3, `unexpected argument "2"`},
+		{"A B", 0, "missing A"}, {"A B", 1, "missing B"}, {"A B", 2, ""},
+		{"A...", 0, "missing A"}, {"A...", 5, ""}, {"A [B...]", 0, "missing A"}, {"A [B...]", 5, ""},
+		{"", 0, ""}, {"", 1, `unexpected argument "0"`},
+	} {
+		n := node{app: &App{Name: "app"}, path: []*Command{{Name: "verb", Args: tt.declared}}}
+		got := ""
+		if err := n.checkArgs([]string{"0", "1", "2", "3", "4"}[:tt.given]); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%q with %d: %q, want %q", tt.declared, tt.given, got, tt.want)
+		}
+	}
+}
