@@ -198,6 +198,9 @@ func describeComponent(f component.Func) format.Function {
 	return format.Function{Module: f.Interface, Name: f.Name, Signature: f.Type.String(), Untimed: call.Untimed(f.Interface)}
 }
 
+// outputStream is the resource that text is written to.
+const outputStream = "wasi:io/streams.output-stream"
+
 // resourceNames splits "wasi:io/streams.input-stream" into the names of its
 // events.
 func resourceNames(resource string) (module, function string) {
@@ -213,13 +216,13 @@ func (s *componentSession) run(ctx context.Context) (*Result, error) { return s.
 func (s *componentSession) callAll(ctx context.Context, result *Result) (err error) {
 	var host component.Host = &gatedHost{s.host, s.gate}
 	if s.rec != nil {
-		host = &recordedHost{recorder: s.rec, inner: s.host}
+		host = newRecordedHost(s.rec, s.host)
 	}
 	if s.instance, err = s.compiled.Instantiate(ctx, host); err != nil {
 		return guestError(err)
 	}
 	for _, f := range s.exports {
-		out, err := callComponent(ctx, s.instance, s.rec, f, nil)
+		out, err := callComponent(ctx, s.instance, s.rec, f, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -230,9 +233,10 @@ func (s *componentSession) callAll(ctx context.Context, result *Result) (err err
 	return nil
 }
 
-// callComponent calls an export, and records that if there is a recorder.
-func callComponent(ctx context.Context, in *component.Instance, rec *recorder, f component.Func, args []byte) ([]byte, error) {
-	if rec != nil && !rec.startedComponent(f, args) {
+// callComponent calls an export, and records that with a note if there is a
+// recorder.
+func callComponent(ctx context.Context, in *component.Instance, rec *recorder, f component.Func, args, note []byte) ([]byte, error) {
+	if rec != nil && !rec.startedComponent(f, args, note) {
 		return nil, errStopped
 	}
 	out, err := in.Call(ctx, f.Interface, f.Name, args)

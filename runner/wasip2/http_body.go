@@ -304,6 +304,7 @@ func (t *futureTrailers) get(_ context.Context, h *Host, c *component.Call) erro
 		return nil
 	}
 	c.Result.Some()
+	encodeFields(&c.Note, list)
 	return give(&h.fields, c, frozen(list))
 }
 

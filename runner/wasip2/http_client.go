@@ -384,7 +384,10 @@ func (f *futureResponse) get(_ context.Context, h *Host, c *component.Call) erro
 		return httpDone(c, f.x.err)
 	}
 	c.Result.OK()
-	return give(&h.incomingResponses, c, newIncomingResponse(h, f.x))
+	resp := newIncomingResponse(h, f.x)
+	c.Note.U16(uint16(resp.status))
+	encodeFields(&c.Note, resp.list)
+	return give(&h.incomingResponses, c, resp)
 }
 
 func newIncomingResponse(h *Host, x *exchange) *incomingResponse {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/runner/component"
 	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
@@ -244,12 +245,16 @@ func (f *fields) add(_ context.Context, _ *Host, c *component.Call) error {
 
 // [method]fields.entries
 func (f *fields) entries(_ context.Context, _ *Host, c *component.Call) error {
-	c.Result.Len(len(f.list))
-	for _, field := range f.list {
-		c.Result.String(field.Name)
-		c.Result.Blob(field.Value)
-	}
+	encodeFields(&c.Result, f.list)
 	return nil
+}
+
+func encodeFields(to *canon.Encoder, list []http1.Field) {
+	to.Len(len(list))
+	for _, f := range list {
+		to.String(f.Name)
+		to.Blob(f.Value)
+	}
 }
 
 // [method]fields.clone

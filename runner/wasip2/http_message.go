@@ -221,6 +221,7 @@ type incomingRequest struct {
 	incoming
 	method                  string
 	path, scheme, authority string
+	remote                  string // address of the client
 }
 
 // [method]incoming-request.method

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
 
@@ -106,6 +107,7 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request, answers chan<- an
 		path:      validText(requestPath(r)),
 		scheme:    scheme,
 		authority: validText(r.Host),
+		remote:    r.RemoteAddr,
 	}
 	if request, err = h.incomingRequests.add(in); err != nil {
 		return 0, 0, err
@@ -120,6 +122,22 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request, answers chan<- an
 	}
 	outparamRep, err = h.outparams.add(out)
 	return request, outparamRep, err
+}
+
+// RequestNote describes a request that the guest is to be called with, by its
+// number: the canonical bytes of a record of method, scheme, authority, path with
+// query, address of the client and headers. It is nil if there is no such request.
+func (h *Host) RequestNote(request uint32) []byte {
+	r, err := h.incomingRequests.get(request)
+	if err != nil {
+		return nil
+	}
+	var e canon.Encoder
+	for _, s := range []string{r.method, r.scheme, r.authority, r.path, r.remote} {
+		e.String(s)
+	}
+	encodeFields(&e, r.list)
+	return e.Bytes()
 }
 
 // requestPath is what the request line has, but of a whole URL only the path.
