@@ -24,7 +24,7 @@ JSONL or a JSON array that another program wrote becomes a trace, too: a table w
 
 A session becomes a film for asciinema and other players with --to asciicast (version 3 of the format, asciicast-v2 is version 2), and such a film becomes a session.
 
-With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
+With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received, a component by wasi:http, become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
 
 "-" is stdin or stdout.`,
 	Examples: []cli.Example{

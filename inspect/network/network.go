@@ -2,7 +2,8 @@
 //
 // Start with Activities, which yields what happened on each socket with the
 // addresses at both ends, and Exchanges, which yields the requests and
-// responses of HTTP/1.1 that went over them. Both read the events of a trace
+// responses of HTTP/1.1 that went over them, or that a component handed to
+// wasi:http. Both read the events of a trace
 // one by one, in memory that does not grow with it, and take whatever bytes
 // there are: a guest and its peers may have sent anything.
 //
@@ -79,8 +80,14 @@ func timeText(ns int64) string {
 	return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000000000Z")
 }
 
-// Query asks for the events that this package looks at.
-func Query() reader.Query { return reader.Query{Functions: functionNames} }
+// Query asks for the events of f that this package looks at.
+func Query(f *reader.File) reader.Query {
+	if isComponent(f.Header()) {
+		c := newComponentFunctions(f)
+		return c.query()
+	}
+	return reader.Query{Functions: functionNames}
+}
 
 // Activities iterates over what the events of f did on the network. The events
 // are those of [Query], all of them from the first on, or what follows would be
