@@ -138,6 +138,8 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           &wasip2.Handler{Config: s.host, Handle: s.handle, Failed: s.cfg.Failed},
 		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    wasip2.MaxHeaderBytes,
+		ConnContext:       wasip2.ConnContext,
 	}
 	drained := make(chan struct{})
 	context.AfterFunc(ctx, func() {
@@ -149,7 +151,7 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 			server.Close()
 		}
 	})
-	err := server.Serve(l)
+	err := server.Serve(wasip2.Listener(l))
 	if ctx.Err() == nil {
 		s.stop()
 	}

@@ -386,12 +386,12 @@ func (f *futureResponse) get(_ context.Context, h *Host, c *component.Call) erro
 	c.Result.OK()
 	resp := newIncomingResponse(h, f.x)
 	c.Note.U16(uint16(resp.status))
-	encodeFields(&c.Note, resp.list)
+	encodeFields(&c.Note, resp.wire)
 	return give(&h.incomingResponses, c, resp)
 }
 
 func newIncomingResponse(h *Host, x *exchange) *incomingResponse {
 	resp := x.resp
 	s := newSource(h, resp.Body, func() []http1.Field { return resp.Trailers }, x.cancel)
-	return &incomingResponse{incoming{list: received(resp.Fields), source: s}, resp.Status}
+	return &incomingResponse{newIncoming(resp.Fields, s), resp.Status}
 }

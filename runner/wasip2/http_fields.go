@@ -59,16 +59,19 @@ var forbidden = map[string]bool{
 	"proxy-authorization": true, "proxy-connection": true, "transfer-encoding": true, "upgrade": true,
 }
 
-// received are the fields of a message received that the guest may see, with
-// names in lower case: that is how guests get them elsewhere, and look for them.
-func received(list []http1.Field) []http1.Field {
-	var seen []http1.Field
-	for _, f := range list {
-		if name := strings.ToLower(f.Name); !forbidden[name] {
-			seen = append(seen, http1.Field{Name: name, Value: f.Value})
-		}
+// allowed are the fields of a message received that the guest may see.
+func allowed(list []http1.Field) []http1.Field {
+	return slices.DeleteFunc(slices.Clone(list), func(f http1.Field) bool { return forbidden[strings.ToLower(f.Name)] })
+}
+
+// lowered are fields with names in lower case: that is how guests get them
+// elsewhere, and look for them.
+func lowered(list []http1.Field) []http1.Field {
+	lower := make([]http1.Field, len(list))
+	for i, f := range list {
+		lower[i] = http1.Field{Name: strings.ToLower(f.Name), Value: f.Value}
 	}
-	return seen
+	return lower
 }
 
 func checkName(name string) int {
