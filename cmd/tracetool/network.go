@@ -58,10 +58,6 @@ func (v *networkView) print(ctx context.Context, streams *cli.IO, f *reader.File
 	if !f.IsEvents() {
 		return cli.Usagef("%s: the trace is a table of other records than events", v.name)
 	}
-	if v.name == viewSockets && slices.ContainsFunc(f.Header().Functions, func(fn format.Function) bool { return fn.Signature != "" }) {
-		return cli.WithHint(cli.Usagef("%s: the program is a component, whose calls say themselves what goes over its sockets", v.name),
-			"tracetool inspect --events shows them, --http its requests")
-	}
 	q, err := v.filter.filter(f)
 	if err != nil {
 		return err
@@ -161,7 +157,7 @@ var traceCommand = &cli.Command{
 
   13 receive fd 4, 127.0.0.1:8080 < 127.0.0.1:49152, 78 B <12us>
 
-Calls that found nothing to do, with EAGAIN, are left out. With -v the bytes follow.`),
+Calls that found nothing to do, with EAGAIN, are left out. With -v the bytes follow. Of a component the number after fd is that of the socket's resource, and requests that it handed to wasi:http are not here: "trace request" has them.`),
 		networkCommand("request", viewHTTP, "Show the requests of HTTP/1.1 and their responses",
 			`Each request is a line: the number of the event with its first byte, the role of the program, method, URL, status, size of the body and the time from its first byte to the last of the response. They stand in the order in which they ended. Those of a component are what it handed to wasi:http: the time is from that call to the end of the body that it read, or of the one that it answered with.
 

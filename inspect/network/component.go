@@ -144,14 +144,15 @@ func newGuests(f *reader.File, h *http) *guests {
 	return &guests{http: h, f: f, tasks: map[int32]*guest{}, functions: newComponentFunctions(f)}
 }
 
-// componentFunctions knows the functions of a trace that carry HTTP.
+// componentFunctions knows the functions of a trace that this package looks at.
 type componentFunctions struct {
 	f    *reader.File
 	seen map[[3]int16]*componentFunction // by kind, module and function; nil: none of these
 }
 
 type componentFunction struct {
-	step     step
+	step     step            // nil: it does not carry HTTP
+	socket   socketStep      // nil: it is not about sockets
 	sig      *call.Signature // nil for a drop
 	resource string          // that is dropped, or that is the call's own
 	makes    string          // type of the resource that its result is
@@ -166,7 +167,7 @@ func isComponent(h *format.Header) bool {
 	return slices.ContainsFunc(h.Functions, func(fn format.Function) bool { return fn.Signature != "" })
 }
 
-// find returns the function of an event, nil if it says nothing about HTTP.
+// find returns the function of an event, nil if it says nothing about the network.
 func (c *componentFunctions) find(e *format.Event) *componentFunction {
 	if e.Has&(format.HasModule|format.HasFunction) != format.HasModule|format.HasFunction {
 		return nil
@@ -188,18 +189,18 @@ func (c *componentFunctions) describe(e *format.Event) *componentFunction {
 	module, name := modules[e.Module], functions[e.Function]
 	if e.Kind == format.KindDrop {
 		typ := module + "." + name
-		if steps[typ] == nil {
+		if steps[typ] == nil && socketSteps[typ] == nil {
 			return nil
 		}
-		return &componentFunction{step: steps[typ], resource: typ}
+		return &componentFunction{step: steps[typ], socket: socketSteps[typ], resource: typ}
 	}
 	iface, _, _ := strings.Cut(module, "@")
-	s := steps[iface+"#"+name]
+	s, socket := steps[iface+"#"+name], socketSteps[iface+"#"+name]
 	sig, err := call.SignatureOf(call.Find(c.f.Header(), module, name))
-	if s == nil || sig == nil || err != nil || (e.Kind == format.KindStart) != (iface == "wasi:http/incoming-handler") {
+	if s == nil && socket == nil || sig == nil || err != nil || (e.Kind == format.KindStart) != (iface == "wasi:http/incoming-handler") {
 		return nil
 	}
-	fn := &componentFunction{step: s, sig: sig, makes: resourceIn(sig.Result)}
+	fn := &componentFunction{step: s, socket: socket, sig: sig, makes: resourceIn(sig.Result)}
 	if sig.Self != nil {
 		fn.resource = sig.Self.Resource
 	}
@@ -243,7 +244,7 @@ func (g *guests) event(e *format.Event) {
 		return
 	}
 	fn := g.functions.find(e)
-	if fn == nil || e.Kind == format.KindCall && !fn.sig.Returned(e) {
+	if fn == nil || fn.step == nil || e.Kind == format.KindCall && !fn.sig.Returned(e) {
 		return
 	}
 	c := &componentCall{guests: g, guest: g.guest(e.Task), ev: e, fn: fn, in: canon.NewDecoder(e.Input)}
@@ -287,7 +288,7 @@ func (g *guests) end(task int32, why string, ns int64) {
 		open[t.served] = true
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(open), func(a, b *Exchange) int { return cmp.Compare(a.Event, b.Event) }) {
-		if e.Response.Status == 0 {
+		if e.Response.Status == 0 && e.Error == "" {
 			e.Response.LastNS = max(e.Response.LastNS, ns)
 		}
 		g.over(e, why)

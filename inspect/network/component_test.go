@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/format/canon"
@@ -19,6 +20,8 @@ import (
 const (
 	testError = "variant{DNS-timeout, connection-refused, internal-error(option<string>)}"
 	testFail  = "variant{last-operation-failed(own<wasi:io/error.error>), closed}"
+	testNet   = "enum{unknown, access-denied, would-block, connection-refused}"
+	testAddr  = "variant{ipv4(record{port: u16, address: tuple<u8, u8, u8, u8>}), ipv6(record{port: u16, flow-info: u32, address: tuple<u16, u16, u16, u16, u16, u16, u16, u16>, scope-id: u32})}"
 )
 
 // testTypes are the types of the functions in these tests, with fewer errors
@@ -57,6 +60,20 @@ var testTypes = map[string]string{
 	"wasi:io/streams#[method]output-stream.write":                  "(self: borrow<wasi:io/streams.output-stream>, contents: list<u8>) -> result<_, " + testFail + ">",
 	"wasi:io/streams#[method]output-stream.write-zeroes":           "(self: borrow<wasi:io/streams.output-stream>, len: u64) -> result<_, " + testFail + ">",
 	"wasi:io/streams#[method]output-stream.blocking-splice":        "(self: borrow<wasi:io/streams.output-stream>, src: borrow<wasi:io/streams.input-stream>, len: u64) -> result<u64, " + testFail + ">",
+
+	"wasi:sockets/tcp-create-socket#create-tcp-socket":          "(address-family: enum{ipv4, ipv6}) -> result<own<wasi:sockets/tcp.tcp-socket>, " + testNet + ">",
+	"wasi:sockets/udp-create-socket#create-udp-socket":          "(address-family: enum{ipv4, ipv6}) -> result<own<wasi:sockets/udp.udp-socket>, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.start-bind":            "(self: borrow<wasi:sockets/tcp.tcp-socket>, network: borrow<wasi:sockets/network.network>, local-address: " + testAddr + ") -> result<_, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.start-listen":          "(self: borrow<wasi:sockets/tcp.tcp-socket>) -> result<_, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.start-connect":         "(self: borrow<wasi:sockets/tcp.tcp-socket>, network: borrow<wasi:sockets/network.network>, remote-address: " + testAddr + ") -> result<_, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.finish-connect":        "(self: borrow<wasi:sockets/tcp.tcp-socket>) -> result<tuple<own<wasi:io/streams.input-stream>, own<wasi:io/streams.output-stream>>, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.accept":                "(self: borrow<wasi:sockets/tcp.tcp-socket>) -> result<tuple<own<wasi:sockets/tcp.tcp-socket>, own<wasi:io/streams.input-stream>, own<wasi:io/streams.output-stream>>, " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.remote-address":        "(self: borrow<wasi:sockets/tcp.tcp-socket>) -> result<" + testAddr + ", " + testNet + ">",
+	"wasi:sockets/tcp#[method]tcp-socket.shutdown":              "(self: borrow<wasi:sockets/tcp.tcp-socket>, shutdown-type: enum{receive, send, both}) -> result<_, " + testNet + ">",
+	"wasi:sockets/udp#[method]udp-socket.stream":                "(self: borrow<wasi:sockets/udp.udp-socket>, remote-address: option<" + testAddr + ">) -> result<tuple<own<wasi:sockets/udp.incoming-datagram-stream>, own<wasi:sockets/udp.outgoing-datagram-stream>>, " + testNet + ">",
+	"wasi:sockets/udp#[method]incoming-datagram-stream.receive": "(self: borrow<wasi:sockets/udp.incoming-datagram-stream>, max-results: u64) -> result<list<record{data: list<u8>, remote-address: " + testAddr + "}>, " + testNet + ">",
+	"wasi:sockets/udp#[method]outgoing-datagram-stream.send":    "(self: borrow<wasi:sockets/udp.outgoing-datagram-stream>, datagrams: list<record{data: list<u8>, remote-address: option<" + testAddr + ">}>) -> result<u64, " + testNet + ">",
+	"wasi:sockets/ip-name-lookup#resolve-addresses":             "(network: borrow<wasi:sockets/network.network>, name: string) -> result<own<wasi:sockets/ip-name-lookup.resolve-address-stream>, " + testNet + ">",
 }
 
 // values are canonical values: numbers, strings, blobs, and booleans for what
@@ -644,10 +661,97 @@ func TestComponentBounds(t *testing.T) {
 	}
 }
 
+func ipv4(port int, b ...int) values { return values{0, port, b[0], b[1], b[2], b[3]} }
+
+// sockets is a tape of what is done with sockets.
+func (p *tape) sockets() {
+	const tcp, udp = "wasi:sockets/tcp#[method]tcp-socket.", "wasi:sockets/udp#[method]"
+	wouldBlock, refused := values{true, 2}, values{true, 3}
+	p.call("wasi:sockets/ip-name-lookup#resolve-addresses", values{1, "h"}, values{false, 1})
+	// A client, and one that is refused.
+	p.call("wasi:sockets/tcp-create-socket#create-tcp-socket", values{0}, values{false, 1})
+	p.call(tcp+"start-connect", joined(values{1, 1}, ipv4(80, 10, 0, 0, 2)), okay)
+	p.call(tcp+"finish-connect", values{1}, wouldBlock)
+	p.call(tcp+"finish-connect", values{1}, values{false, 4, 5})
+	p.stream("output-stream.write", joined(values{5}, blob("GET /a HTTP/1.1\r\nHost: h\r\n\r\n")), okay)
+	p.stream("input-stream.blocking-read", values{4, 9}, joined(okay, blob("HTTP/1.0 200 OK\r\n\r\nhi")))
+	p.stream("input-stream.skip", values{4, 9}, values{false, 3})
+	p.stream("input-stream.blocking-read", values{4, 9}, joined(okay, blob("")))
+	p.stream("input-stream.blocking-read", values{4, 9}, closes)
+	p.call(tcp+"shutdown", values{1, 1}, okay)
+	p.drop(resInput, 4)
+	p.drop(resOutput, 5)
+	p.stream("output-stream.write", joined(values{5}, blob("to another")), okay)
+	p.drop(resTCP, 1)
+	p.call("wasi:sockets/tcp-create-socket#create-tcp-socket", values{0}, values{false, 1})
+	p.call(tcp+"start-connect", joined(values{1, 1}, ipv4(1, 10, 0, 0, 2)), okay)
+	p.call(tcp+"finish-connect", values{1}, refused)
+	// A server.
+	p.call("wasi:sockets/tcp-create-socket#create-tcp-socket", values{1}, values{false, 2})
+	p.call(tcp+"start-bind", values{2, 1, 1, 8080, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}, okay)
+	p.call(tcp+"start-listen", values{2}, okay)
+	p.call(tcp+"accept", values{2}, wouldBlock)
+	p.call(tcp+"accept", values{2}, values{false, 3, 4, 5})
+	p.call(tcp+"remote-address", values{3}, joined(okay, ipv4(5000, 10, 0, 0, 9)))
+	p.stream("output-stream.blocking-splice", values{5, 4, 9}, values{false, 2}, []byte("ab"))
+	// Datagrams.
+	p.call("wasi:sockets/udp-create-socket#create-udp-socket", values{0}, values{false, 1})
+	p.call(udp+"udp-socket.stream", values{1, false}, values{false, 1, 1})
+	p.call(udp+"outgoing-datagram-stream.send", joined(values{1, 2}, blob("one"), yes, ipv4(53, 10, 0, 0, 3), blob("two"), yes, ipv4(53, 10, 0, 0, 3)), values{false, 1})
+	p.call(udp+"incoming-datagram-stream.receive", values{1, 9}, joined(values{false, 2}, blob("x"), ipv4(53, 10, 0, 0, 3), blob("yy"), ipv4(54, 10, 0, 0, 3)))
+	p.drop(resUDP, 1)
+	p.exit()
+}
+
+// TestComponentSockets: what goes over sockets is followed through their streams,
+// and HTTP is found in it.
+func TestComponentSockets(t *testing.T) {
+	var p tape
+	p.sockets()
+	f := p.file(t)
+	want := []string{
+		"0 lookup -1 #0   h",
+		"1 open 1 #0 tcp  ",
+		"4 connect 1 #1 tcp  10.0.0.2:80",
+		`5 send 1 #1 tcp  10.0.0.2:80 28:"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"-0`,
+		`6 receive 1 #1 tcp  10.0.0.2:80 21:"HTTP/1.0 200 OK\r\n\r\nhi"-0`,
+		`7 receive 1 #1 tcp  10.0.0.2:80 3:""-3`,
+		`9 receive 1 #1 tcp  10.0.0.2:80 0:""-0`,
+		"10 shutdown 1 #1 tcp  10.0.0.2:80write",
+		"14 close 1 #1 tcp  10.0.0.2:80",
+		"15 open 1 #0 tcp  ",
+		"17 connect 1 #0 tcp  10.0.0.2:1connection-refused",
+		"18 open 2 #0 tcp  ",
+		"19 bind 2 #0 tcp [::1]:8080 ",
+		"20 listen 2 #0 tcp [::1]:8080 ",
+		"22 accept 3 #2 tcp [::1]:8080 ",
+		`24 receive 3 #2 tcp [::1]:8080 10.0.0.9:5000 2:"ab"-0`,
+		`24 send 3 #2 tcp [::1]:8080 10.0.0.9:5000 2:"ab"-0`,
+		"25 open 1 #0 udp  ",
+		`27 send 1 #0 udp  10.0.0.3:53 3:"one"-0`,
+		`28 receive 1 #0 udp  10.0.0.3:53 1:"x"-0`,
+		`28 receive 1 #0 udp  10.0.0.3:54 2:"yy"-0`,
+		"29 close 1 #0 udp  ",
+	}
+	if diff := cmp.Diff(want, activities(t, f)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var got []string
+	for e, err := range Exchanges(f, f.Events(Query(f)), Options{MaxBody: 9}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, summary(e))
+	}
+	if want := []string{`client GET http://h/a = 200 5:"hi"-3`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // FuzzComponent: whatever a trace says of resources, nothing panics and nothing is held
 // when it is over.
 func FuzzComponent(f *testing.F) {
-	for i := range componentTests {
+	for i := range len(componentTests) + 1 {
 		f.Add(uint64(i), uint64(0))
 		f.Add(uint64(i), uint64(i+1))
 	}
@@ -657,21 +761,34 @@ func FuzzComponent(f *testing.F) {
 		starts = append(starts, len(whole.events))
 		test.tape(&whole)
 	}
+	starts = append(starts, len(whole.events))
+	whole.sockets()
 	file := whole.file(f)
 	f.Fuzz(func(t *testing.T, from, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, from))
 		h := newHTTP(Options{MaxBody: 1 << 10})
-		g := newGuests(file, h)
+		g, sockets := newGuests(file, h), newComponentSockets(file)
 		for i := starts[from%uint64(len(starts))]; i < len(whole.events); i++ {
 			e := whole.events[i]
 			if seed != 0 {
 				mutate(r, &e)
 			}
 			g.event(&e)
+			for _, a := range sockets.event(&e) {
+				if a.Bytes < 0 || a.LostBytes < 0 {
+					t.Errorf("%+v", a)
+				}
+				h.activity(&a)
+			}
 		}
 		g.close()
-		if h.kept != 0 || g.resources != 0 {
-			t.Errorf("%d bytes and %d resources are held", h.kept, g.resources)
+		h.close(true)
+		held := 0
+		for _, task := range sockets.tasks {
+			held += len(task)
+		}
+		if h.kept != 0 || g.resources != 0 || held != sockets.count {
+			t.Errorf("%d bytes and %d resources are held, %d are and %d count as sockets", h.kept, g.resources, held, sockets.count)
 		}
 		for _, e := range h.done {
 			if e.Request.BodyBytes < 0 || e.Response.BodyBytes < 0 || e.DurationNS < 0 {

@@ -51,12 +51,19 @@ func Exchanges(f *reader.File, events iter.Seq2[*format.Event, error], o Options
 }
 
 // follow returns what takes the events of f, and what is called behind the last
-// one. Of a module HTTP is in the bytes of its sockets, of a component in its
-// calls.
+// one. HTTP is in the bytes of sockets, and of a component also in its calls.
 func (h *http) follow(f *reader.File) (event func(*format.Event), end func()) {
 	if isComponent(f.Header()) {
-		g := newGuests(f, h)
-		return g.event, g.close
+		g, sockets := newGuests(f, h), newComponentSockets(f)
+		return func(e *format.Event) {
+				g.event(e)
+				for _, a := range sockets.event(e) {
+					h.activity(&a)
+				}
+			}, func() {
+				g.close()
+				h.close(f.Summary().Exit != nil)
+			}
 	}
 	t := newTracker(f)
 	return func(e *format.Event) {
