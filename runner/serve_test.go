@@ -126,6 +126,9 @@ func TestServe(t *testing.T) {
 	if p := f.Header().Program; "http://"+p.Serve != s.url || !p.Embedded {
 		t.Errorf("%+v", p)
 	}
+	if limit := f.Header().TextLimit; limit != -1 {
+		t.Errorf("text limit %d: a served component has a network", limit)
+	}
 	starts := map[int32]int{}
 	for _, ev := range eventsOf(t, s.path) {
 		if ev.Kind == format.KindStart {
