@@ -60,12 +60,12 @@ type recordedCall struct {
 	noted   []byte // Output with a note
 }
 
-// limit is how many bytes of a text are kept that goes to a stream.
-func (h *recordedHost) limit(stream int64) int64 {
-	if h.shown[uint32(stream)] {
+// limit is how many bytes of the call's text are kept.
+func (c *recordedCall) limit() int64 {
+	if c.sig.Role != call.StoresText && c.shown[uint32(c.ev.P[0])] {
 		return -1
 	}
-	return call.TextLimit(h.header)
+	return call.TextLimit(c.header)
 }
 
 // begin takes down the arguments.
@@ -77,8 +77,8 @@ func (c *recordedCall) begin(k *component.Call) (began int64) {
 	ev.Has = format.HasModule | format.HasFunction
 	ev.Time, ev.Duration, ev.Errno, ev.Output = began+c.clock.offset, 0, 0, nil
 	c.sig.SetArgs(ev, k.Args.Rest())
-	if c.sig.Role == call.WritesText {
-		c.cut = c.sig.CutText(ev, c.limit(ev.P[0]), c.cut)
+	if c.sig.Role.HasText() {
+		c.cut = c.sig.CutText(ev, c.limit(), c.cut)
 	}
 	return began
 }
@@ -99,7 +99,7 @@ func (c *recordedCall) call(ctx context.Context, k *component.Call) error {
 	}
 	c.sig.SetResult(&c.ev, c.header.StartNS, k.Result.Bytes())
 	if note := k.Note.Bytes(); len(note) > 0 {
-		c.noted = c.sig.SetNote(&c.ev, note, c.limit(c.ev.P[0]), c.noted)
+		c.noted = c.sig.SetNote(&c.ev, note, c.limit(), c.noted)
 	}
 	if c.sig.Role == call.MakesStdout || c.sig.Role == call.MakesStderr {
 		c.shown[uint32(c.ev.Value)] = true

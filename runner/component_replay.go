@@ -120,7 +120,7 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 	now.Kind, now.Module, now.Function = format.KindCall, c.fn.module, c.fn.name
 	now.Has = format.HasModule | format.HasFunction
 	c.sig.SetArgs(now, k.Args.Rest())
-	if c.sig.Role == call.WritesText && c.comp.out[uint32(now.P[0])] == nil {
+	if c.sig.Role.HasText() && c.shown(now) == nil {
 		c.cut = c.sig.CutText(now, call.TextLimit(c.header), c.cut)
 	}
 	ev := c.nextRecorded()
@@ -166,7 +166,7 @@ func (r *replay) nextRecorded() *format.Event {
 // kept whole it compares the hash.
 func (c *replayedCall) sameArguments(ev *format.Event) bool {
 	columns := format.HasP0 | format.HasInput
-	if c.sig.Role == call.WritesText {
+	if c.sig.Role.HasText() {
 		columns |= format.HasHash
 		if ev.Hash != c.now.Hash {
 			return false
@@ -175,12 +175,20 @@ func (c *replayedCall) sameArguments(ev *format.Event) bool {
 	return ev.P[0] == c.now.P[0] && (ev.Has^c.now.Has)&columns == 0 && string(ev.Input) == string(c.now.Input)
 }
 
+// shown returns where the text goes that a call moves to stdout or stderr, nil
+// if it does not.
+func (c *replayedCall) shown(ev *format.Event) io.Writer {
+	switch c.sig.Role {
+	case call.WritesText, call.WritesZeros, call.Splices:
+		return c.comp.out[uint32(ev.P[0])]
+	}
+	return nil
+}
+
 // output shows what the guest writes to stdout and stderr.
 func (c *replayedCall) output(ev *format.Event, result []byte) {
 	d := canon.NewDecoder(result)
 	switch c.sig.Role {
-	case call.NoRole:
-		return
 	case call.MakesStdout:
 		c.comp.out[d.Rep()] = orDiscard(c.cfg.Stdout)
 		return
@@ -188,7 +196,7 @@ func (c *replayedCall) output(ev *format.Event, result []byte) {
 		c.comp.out[d.Rep()] = orDiscard(c.cfg.Stderr)
 		return
 	}
-	w := c.comp.out[uint32(ev.P[0])]
+	w := c.shown(ev)
 	if w == nil || ev.Errno != 0 {
 		return
 	}

@@ -130,8 +130,8 @@ func (s *Signature) SetArgs(ev *format.Event, args []byte) {
 	}
 }
 
-// CutText cuts the text in the Input of a call whose role is WritesText to the
-// first limit bytes, unless it is shorter or limit is negative. Input is then in
+// CutText cuts the text in the Input of a call whose role has one to the first
+// limit bytes, unless it is shorter or limit is negative. Input is then in
 // buf, which is returned to be used again.
 func (s *Signature) CutText(ev *format.Event, limit int64, buf []byte) []byte {
 	if limit < 0 || int64(len(ev.Input)) < limit {
@@ -370,7 +370,7 @@ func (s *Signature) noteItem(ev *format.Event, note []byte) item {
 // markCut says of a text among the items from a number on that it is not whole.
 // The number of its bytes follows it.
 func (s *Signature) markCut(items []item, from int, ev *format.Event) []item {
-	if s.Role != WritesText || ev.Has&format.HasHash == 0 || from == len(items) {
+	if !s.Role.HasText() || ev.Has&format.HasHash == 0 || from == len(items) {
 		return items
 	}
 	v, ok := items[from].value.(canonValue)
@@ -408,7 +408,7 @@ func (c *comparison) canonical(s *Signature) {
 			c.items(a, b, i)
 		}
 	}
-	if s.Role == WritesText && c.found == nil && ((c.a.Has^c.b.Has)&format.HasHash != 0 || c.a.Hash != c.b.Hash) {
+	if s.Role.HasText() && c.found == nil && ((c.a.Has^c.b.Has)&format.HasHash != 0 || c.a.Hash != c.b.Hash) {
 		c.add("text (hash of all of it)", hashText(c.a), hashText(c.b))
 	}
 }

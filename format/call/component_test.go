@@ -58,7 +58,7 @@ func encode(f func(e *canon.Encoder)) []byte {
 func (c component) called(args, result, note []byte, limit int64) *format.Event {
 	ev := &format.Event{}
 	c.SetArgs(ev, args)
-	if c.Role == WritesText {
+	if c.Role.HasText() {
 		c.CutText(ev, limit, nil)
 	}
 	c.SetResult(ev, 0, result)

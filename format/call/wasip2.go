@@ -14,10 +14,14 @@ const (
 	NoRole      Role = iota
 	MakesStdout      // it returns a stream that is stdout
 	MakesStderr
-	WritesText  // its first parameter after the resource is text, of which Header.TextLimit is kept
+	WritesText  // its first parameter after the stream is text, of which Header.TextLimit is kept
+	StoresText  // the same of a file
 	WritesZeros // it writes as many zeros as its parameter says
 	Splices     // what it moves from one stream to another is its note, as WritesText keeps it
 )
+
+// HasText: the function's first parameter after the resource is text.
+func (r Role) HasText() bool { return r == WritesText || r == StoresText }
 
 // Types of notes: what a host adds to a row for readers. The guest was not told.
 const (
@@ -41,7 +45,7 @@ var traits = []trait{
 	{"wasi:cli/stderr", "get-stderr", MakesStderr, ""},
 	{streams, "[method]output-stream.write", WritesText, ""},
 	{streams, "[method]output-stream.blocking-write-and-flush", WritesText, ""},
-	{"wasi:filesystem/types", "[method]descriptor.write", WritesText, ""},
+	{"wasi:filesystem/types", "[method]descriptor.write", StoresText, ""},
 	{streams, "[method]output-stream.write-zeroes", WritesZeros, ""},
 	{streams, "[method]output-stream.blocking-write-zeroes-and-flush", WritesZeros, ""},
 	{streams, "[method]output-stream.splice", Splices, textNote},
@@ -87,7 +91,7 @@ func (r Role) fits(params []canon.Field, result *canon.Type) bool {
 	switch r {
 	case MakesStdout, MakesStderr:
 		return result != nil && result.Kind == canon.Own
-	case WritesText:
+	case WritesText, StoresText:
 		return first(canon.List) && params[0].Type.Elem.Kind == canon.U8 && !scalar
 	case WritesZeros:
 		return first(canon.U64)
