@@ -227,10 +227,10 @@ func (d *differ) compare(a, b *format.Event) []Difference {
 	if a.Task != b.Task {
 		add("task", strconv.Itoa(int(a.Task)), strconv.Itoa(int(b.Task)))
 	}
-	if a.Kind != format.KindCall {
-		return append(found, d.compareOther(a, b)...)
-	}
 	fn := call.Find(d.a.Header(), moduleA, functionA)
+	if a.Kind != format.KindCall {
+		return append(found, d.compareOther(fn, a, b)...)
+	}
 	found = appendDifferences(found, call.Differ(fn, d.a.Header(), a, b, d.result.SameModule))
 	if d.o.Arguments {
 		return found
@@ -251,17 +251,21 @@ func appendDifferences(found []Difference, more []call.Difference) []Difference 
 }
 
 // compareOther compares events that are not calls. What is in Hash, of exit and
-// trap events, is the memory: that of another module is another.
-func (d *differ) compareOther(a, b *format.Event) []Difference {
+// trap events, is the memory: that of another module is another. Of an export
+// only a component's is described.
+func (d *differ) compareOther(fn *format.Function, a, b *format.Event) []Difference {
+	if fn != nil && (fn.Signature == "" || a.Kind != format.KindStart && a.Kind != format.KindExport) {
+		fn = nil
+	}
 	x, y := *a, *b
 	if !d.result.SameModule {
 		x.Hash, y.Hash = 0, 0
 	}
-	found := appendDifferences(nil, call.Differ(nil, d.a.Header(), &x, &y, true))
+	found := appendDifferences(nil, call.Differ(fn, d.a.Header(), &x, &y, true))
 	if d.o.Arguments && a.Kind == format.KindExport {
 		return found
 	}
-	return appendDifferences(found, call.DifferResults(nil, d.a.Header(), d.b.Header(), a, b))
+	return appendDifferences(found, call.DifferResults(fn, d.a.Header(), d.b.Header(), a, b))
 }
 
 // compareResults compares what calls gave back. Times are hidden only where

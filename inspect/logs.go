@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -45,6 +46,9 @@ var logFunctions = map[string]func(*logs, *format.Event) *Chunk{
 	"[method]output-stream.blocking-write-and-flush":        (*logs).written,
 	"[method]output-stream.write-zeroes":                    (*logs).zeros,
 	"[method]output-stream.blocking-write-zeroes-and-flush": (*logs).zeros,
+	"[method]output-stream.splice":                          (*logs).spliced,
+	"[method]output-stream.blocking-splice":                 (*logs).spliced,
+
 	"input-stream":  func(l *logs, e *format.Event) *Chunk { delete(l.inputs, e.P[0]); return nil },
 	"output-stream": func(l *logs, e *format.Event) *Chunk { delete(l.outputs, e.P[0]); return nil },
 }
@@ -133,6 +137,23 @@ func (l *logs) written(e *format.Event) *Chunk {
 		return &Chunk{Stream: to, Data: data}
 	}
 	return nil
+}
+
+// spliced: the result is ok and a number of bytes, which are noted behind it. What
+// goes from stdin to one of the others is that one's.
+func (l *logs) spliced(e *format.Event) *Chunk {
+	in, d := canon.NewDecoder(e.Input), canon.NewDecoder(e.Output)
+	to, ok := l.outputs[e.P[0]]
+	if !ok && !l.inputs[int64(in.Rep())] || d.Case() != 0 {
+		return nil
+	}
+	n := int64(min(d.U64(), math.MaxInt64))
+	data := d.Blob()
+	data = data[:min(n, int64(len(data)))]
+	if n == 0 {
+		return nil
+	}
+	return &Chunk{Stream: to, Data: data, Lost: n - int64(len(data))}
 }
 
 // zeros: what a program wrote as a number of zero bytes is shown up to a limit.

@@ -16,7 +16,8 @@ func TestLogs(t *testing.T) {
 	const p1, cli, streams, file = 0, 1, 2, 3
 	modules := []string{"wasi_snapshot_preview1", "wasi:cli/stdout@0.2.6", "wasi:io/streams@0.2.6", "env"}
 	functions := []string{"fd_write", "fd_read", "fd_close", "fd_renumber", "get-stdout", "get-stdin", "get-stderr",
-		"[method]output-stream.write", "[method]input-stream.read", "output-stream", "[method]output-stream.write-zeroes"}
+		"[method]output-stream.write", "[method]input-stream.read", "output-stream", "[method]output-stream.write-zeroes",
+		"[method]output-stream.splice"}
 	code := map[string]int16{}
 	for i, name := range functions {
 		code[name] = int16(i)
@@ -56,6 +57,11 @@ func TestLogs(t *testing.T) {
 		ev(streams, "[method]output-stream.write", format.KindCall, 4, 0, string(blob("other")), ""),
 		ev(streams, "[method]output-stream.write-zeroes", format.KindCall, 3, 0, "\x02", ""),
 		ev(streams, "[method]input-stream.read", format.KindCall, 3, 0, "", "\x00"+string(blob("given"))),
+		ev(streams, "[method]output-stream.splice", format.KindCall, 3, 0, "\x09\x09", "\x00\x05"+string(blob("moved"))),
+		ev(streams, "[method]output-stream.splice", format.KindCall, 3, 0, "\x03\x09", "\x00\x05"+string(blob("mo"))), // three bytes were not recorded
+		ev(streams, "[method]output-stream.splice", format.KindCall, 8, 0, "\x03\x09", "\x00\x05"+string(blob("taken"))),
+		ev(streams, "[method]output-stream.splice", format.KindCall, 8, 0, "\x09\x09", "\x00\x05"+string(blob("other"))),
+		ev(streams, "[method]output-stream.splice", format.KindCall, 3, 0, "\x09\x09", "\x00\x00"),
 		ev(streams, "output-stream", format.KindDrop, 3, 0, "", ""),
 		ev(streams, "[method]output-stream.write", format.KindCall, 3, 0, string(blob("reused")), ""),
 	}
@@ -76,6 +82,7 @@ func TestLogs(t *testing.T) {
 	want := []chunk{
 		{0, "stdout", "one", 0}, {1, "stderr", "tw", 0}, {4, "stdout", "abc", 2}, {5, "stdin", "in", 0}, {9, "stdout", "here", 0},
 		{14, "stdout", "text", 0}, {16, "stdout", "\x00\x00", 0}, {17, "stdin", "given", 0},
+		{18, "stdout", "moved", 0}, {19, "stdout", "mo", 3}, {20, "stdin", "taken", 0},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -98,7 +98,7 @@ func AppendExchange(dst []byte, h *format.Header, e *network.Exchange, o LineOpt
 	if e.Request.Method == "" {
 		dst = append(dst, '?')
 	} else {
-		dst = append(append(append(dst, e.Request.Method...), ' '), escape(e.Request.URL)...)
+		dst = append(append(append(dst, escape(e.Request.Method)...), ' '), escape(e.Request.URL)...)
 	}
 	if e.Request.BodyBytes > 0 {
 		dst = append(append(dst, ' '), bytesText(e.Request.BodyBytes)...)
@@ -110,7 +110,7 @@ func AppendExchange(dst []byte, h *format.Header, e *network.Exchange, o LineOpt
 		dst = fmt.Appendf(dst, "%d %s", e.Response.Status, bytesText(e.Response.BodyBytes))
 	}
 	if e.Error != "" {
-		dst = append(append(dst, ", "...), e.Error...)
+		dst = append(append(dst, ", "...), escape(e.Error)...)
 	}
 	return append(append(append(dst, " <"...), durationText(e.DurationNS)...), '>')
 }
@@ -147,7 +147,11 @@ func appendMessage(dst []byte, mark byte, first string, m *network.Message) []by
 		}
 	}
 	if rest := m.BodyBytes - int64(len(m.Body)); rest > 0 {
-		line(fmt.Sprintf("... %s more", bytesText(rest)))
+		more := fmt.Sprintf("... %s more", bytesText(rest))
+		if m.LostBytes > 0 {
+			more += fmt.Sprintf(", %s of it not in the trace", bytesText(m.LostBytes))
+		}
+		line(more)
 	}
 	for _, h := range m.Trailers {
 		line(escape(h.Name) + ": " + escape(h.Value))

@@ -41,7 +41,7 @@ func TestAppendExchange(t *testing.T) {
 		Request: network.Request{Method: "POST", Target: "/\x1b[2J", URL: "http://h/\x1b[2J", Message: network.Message{
 			Protocol: "HTTP/1.1", Headers: []network.Header{{Name: "X", Value: "\x9b1"}}, BodyBytes: 8, Body: network.Bytes("one\r\ntw\x07")}},
 		Response: network.Response{Status: 200, Reason: "O\rK", Message: network.Message{
-			Protocol: "HTTP/1.1", BodyBytes: 2000, Body: network.Bytes("\xff\x00"), Trailers: []network.Header{{Name: "T", Value: "1"}}}},
+			Protocol: "HTTP/1.1", BodyBytes: 2000, LostBytes: 1000, Body: network.Bytes("\xff\x00"), Trailers: []network.Header{{Name: "T", Value: "1"}}}},
 		Error: "response cut: ECONNRESET"}
 	got := string(AppendMessages(AppendExchange(nil, header(), e, LineOptions{}), e))
 	want := strings.Join([]string{
@@ -54,14 +54,14 @@ func TestAppendExchange(t *testing.T) {
 		`  < HTTP/1.1 200 O\rK`,
 		`  <`,
 		`  < "\xff\x00"`,
-		`  < ... 1.95 KiB more`,
+		`  < ... 1.95 KiB more, 1000 B of it not in the trace`,
 		`  < T: 1`,
 	}, "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	unasked := &network.Exchange{Role: network.Client, Request: network.Request{Method: "GET", URL: "http://h/"}, Error: "no response: closed by the program"}
-	if got := string(AppendExchange(nil, header(), unasked, LineOptions{})); got != "0 client GET http://h/ = ?, no response: closed by the program <0ns>" {
+	unasked := &network.Exchange{Role: network.Client, Request: network.Request{Method: "G\x07", URL: "http://h/"}, Error: "no response: \x1b"}
+	if got := string(AppendExchange(nil, header(), unasked, LineOptions{})); got != `0 client G\a http://h/ = ?, no response: \x1b <0ns>` {
 		t.Error(got)
 	}
 }

@@ -231,6 +231,9 @@ func describeComponent(f component.Func) format.Function {
 	return format.Function{Module: f.Interface, Name: f.Name, Signature: f.Type.String(), Untimed: call.Untimed(f.Interface, f.Name)}
 }
 
+// outputStream is the resource that text is written to.
+const outputStream = "wasi:io/streams.output-stream"
+
 // resourceNames splits "wasi:io/streams.input-stream" into the names of its
 // events.
 func resourceNames(resource string) (module, function string) {
@@ -248,7 +251,7 @@ func (s *componentSession) callAll(ctx context.Context, result *Result) (err err
 		return guestError(err)
 	}
 	for _, f := range s.exports {
-		out, err := callComponent(ctx, s.instance, s.rec, f, nil)
+		out, err := callComponent(ctx, s.instance, s.rec, f, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -262,7 +265,7 @@ func (s *componentSession) callAll(ctx context.Context, result *Result) (err err
 // guestHost is the host that the component is linked to.
 func (s *componentSession) guestHost() component.Host {
 	if s.rec != nil {
-		return &recordedHost{recorder: s.rec, inner: s.host}
+		return newRecordedHost(s.rec, s.host)
 	}
 	host := &gatedHost{s.host, s.gate}
 	if s.answers != nil {
@@ -271,9 +274,10 @@ func (s *componentSession) guestHost() component.Host {
 	return host
 }
 
-// callComponent calls an export, and records that if there is a recorder.
-func callComponent(ctx context.Context, in *component.Instance, rec *recorder, f component.Func, args []byte) ([]byte, error) {
-	if rec != nil && !rec.startedComponent(f, args) {
+// callComponent calls an export, and records that with a note if there is a
+// recorder.
+func callComponent(ctx context.Context, in *component.Instance, rec *recorder, f component.Func, args, note []byte) ([]byte, error) {
+	if rec != nil && !rec.startedComponent(f, args, note) {
 		return nil, errStopped
 	}
 	out, err := in.Call(ctx, f.Interface, f.Name, args)

@@ -14,6 +14,11 @@ import (
 type recordedHost struct {
 	*recorder
 	inner component.Host
+	shown map[uint32]bool // streams of stdout and stderr, by their numbers
+}
+
+func newRecordedHost(r *recorder, inner component.Host) *recordedHost {
+	return &recordedHost{recorder: r, inner: inner, shown: map[uint32]bool{}}
 }
 
 // Func returns the recorder of one function's calls.
@@ -22,7 +27,7 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 	if err != nil {
 		return nil, err
 	}
-	c := &recordedCall{recorder: h.recorder, sig: call.NewSignature(iface, name, sig), inner: inner}
+	c := &recordedCall{recordedHost: h, sig: call.NewSignature(iface, name, sig), inner: inner}
 	c.ender.module, c.ender.name = h.names.add(iface, name)
 	c.untimed = call.Untimed(iface, name)
 	if c.sig.Clock != call.NoClock {
@@ -35,6 +40,9 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
 	module, name := h.names.add(resourceNames(resource))
 	time := h.coarse(h.clock.Wall())
+	if resource == outputStream {
+		delete(h.shown, rep)
+	}
 	h.inner.Drop(ctx, resource, rep)
 	h.append(&format.Event{Time: time, Kind: format.KindDrop, Module: module, Function: name,
 		P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0})
@@ -43,12 +51,22 @@ func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
 // recordedCall records the calls of one function. Hosts never call back into the
 // guest, so that one event serves all of them.
 type recordedCall struct {
-	*recorder
+	*recordedHost
 	sig     *call.Signature
 	inner   component.HostFunc
 	ender   function // names the function, should it end the guest
 	untimed bool
 	ev      format.Event
+	cut     []byte // Input whose text is cut
+	noted   []byte // Output with a note
+}
+
+// limit is how many bytes of the call's text are kept.
+func (c *recordedCall) limit() int64 {
+	if c.sig.Role != call.StoresText && c.shown[uint32(c.ev.P[0])] {
+		return -1
+	}
+	return call.TextLimit(c.header)
 }
 
 // begin takes down the arguments.
@@ -62,8 +80,11 @@ func (c *recordedCall) begin(k *component.Call) (began int64) {
 		ev.Time = c.coarse(ev.Time)
 	}
 	c.last = ev.Time
-	ev.Duration, ev.Errno, ev.Value, ev.Output = 0, 0, 0, nil
+	ev.Duration, ev.Errno, ev.Output = 0, 0, nil
 	c.sig.SetArgs(ev, k.Args.Rest())
+	if c.sig.Role.HasText() {
+		c.cut = c.sig.CutText(ev, c.limit(), c.cut)
+	}
 	return began
 }
 
@@ -95,6 +116,12 @@ func (c *recordedCall) call(ctx context.Context, k *component.Call) error {
 		c.ev.Has |= format.HasDuration
 	}
 	c.sig.SetResult(&c.ev, c.header.StartNS, k.Result.Bytes())
+	if note := k.Note.Bytes(); len(note) > 0 {
+		c.noted = c.sig.SetNote(&c.ev, note, c.limit(), c.noted)
+	}
+	if c.sig.Role == call.MakesStdout || c.sig.Role == call.MakesStderr {
+		c.shown[uint32(c.ev.Value)] = true
+	}
 	c.append(&c.ev)
 	return nil
 }
@@ -114,12 +141,17 @@ func (c *recordedCall) clockNow(_ context.Context, k *component.Call) error {
 	return nil
 }
 
-// startedComponent writes the row before a call of a component's export.
-func (r *recorder) startedComponent(f component.Func, args []byte) bool {
+// startedComponent writes the row before a call of a component's export, with a
+// note if there is one.
+func (r *recorder) startedComponent(f component.Func, args, note []byte) bool {
 	r.last = r.clock.Wall()
 	r.export = format.Event{Time: r.last}
 	module, name := r.names.add(f.Interface, f.Name)
 	startComponentEvent(&r.export, module, name, args)
+	if len(note) > 0 {
+		r.export.Output = note
+		r.export.Has |= format.HasOutput
+	}
 	r.err = r.put(&r.export)
 	return r.err == nil
 }
@@ -146,7 +178,7 @@ func startComponentEvent(ev *format.Event, module, name int16, args []byte) {
 // exportComponentEvent turns the start event of a call that returned into its
 // export event.
 func exportComponentEvent(ev *format.Event, sig *call.Signature, startNS int64, result []byte) {
-	ev.Kind, ev.Input = format.KindExport, nil
-	ev.Has &^= format.HasInput
+	ev.Kind, ev.Input, ev.Value = format.KindExport, nil, 0
+	ev.Has &^= format.HasInput | format.HasOutput
 	sig.SetResult(ev, startNS, result)
 }

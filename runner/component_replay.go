@@ -17,7 +17,7 @@ type replayedComponent struct {
 	decoded  *component.Component
 	program  *component.Program
 	instance *component.Instance  // of the task
-	out      map[uint32]io.Writer // what the streams of stdout and stderr are, by their numbers
+	out      map[uint32]io.Writer // where the streams of stdout and stderr go, by their numbers
 }
 
 // describeComponent makes sure that the trace knows what the component imports.
@@ -82,7 +82,7 @@ func (h *replayedHost) Func(iface, name string, sig *canon.Func) (component.Host
 	if recorded.Func.String() != sig.String() {
 		return nil, &component.TypeError{Interface: iface, Name: name, Imported: sig, Want: recorded.Func}
 	}
-	c := &replayedCall{replay: h.replay, sig: recorded, show: outputOf(iface, name)}
+	c := &replayedCall{replay: h.replay, sig: recorded}
 	c.fn = newFunction(fn, lookupCode(h.modules, iface), lookupCode(h.names, name))
 	c.now.Kind, c.now.Module, c.now.Function = format.KindCall, c.fn.module, c.fn.name
 	return c.call, nil
@@ -99,7 +99,7 @@ func (h *replayedHost) Drop(ctx context.Context, resource string, rep uint32) {
 	if ev.Kind != format.KindDrop || ev.Module != now.Module || ev.Function != now.Function || ev.P[0] != now.P[0] {
 		h.failDiverged(fn, ev, now, "different call")
 	}
-	if name == "output-stream" {
+	if resource == outputStream {
 		delete(h.comp.out, rep)
 	}
 	h.cur.next()
@@ -110,9 +110,9 @@ type replayedCall struct {
 	*replay
 	fn   *function
 	sig  *call.Signature
-	show outputKind
 	now  format.Event
 	last []byte       // result of the last call, which was valid
+	cut  []byte       // Input whose text is cut, as was recorded
 	seen format.Event // what output needs of an event that was not decoded
 }
 
@@ -121,6 +121,9 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 	now := &c.now
 	now.Has = format.HasModule | format.HasFunction
 	c.sig.SetArgs(now, k.Args.Rest())
+	if c.sig.Role.HasText() && c.shown(now) == nil {
+		c.cut = c.sig.CutText(now, call.TextLimit(c.header), c.cut)
+	}
 	if c.direct(k) {
 		return nil
 	}
@@ -128,8 +131,7 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 	if ev.Kind != format.KindCall || ev.Module != c.fn.module || ev.Function != c.fn.name || ev.Has&named != named {
 		c.failDiverged(c.fn, ev, now, "different call")
 	}
-	const columns = format.HasP0 | format.HasInput
-	if ev.P[0] != now.P[0] || (ev.Has^now.Has)&columns != 0 || string(ev.Input) != string(now.Input) {
+	if !c.sameArguments(ev) {
 		c.failDiverged(c.fn, ev, now, "different arguments")
 	}
 	if c.sig.Result != nil && !c.sig.Returned(ev) {
@@ -144,7 +146,7 @@ func (c *replayedCall) call(ctx context.Context, k *component.Call) error {
 		}
 	}
 	k.Result.Raw(c.last)
-	if c.show != outputNone {
+	if c.sig.Role != call.NoRole {
 		c.output(ev, c.last)
 	}
 	c.cur.next()
@@ -164,7 +166,7 @@ func (c *replayedCall) direct(k *component.Call) bool {
 	const columns = format.HasP0 | format.HasInput
 	b, i := c.cur.batch, c.cur.row
 	has := b.Has(i)
-	if (has^c.now.Has)&columns != 0 || has&format.HasHash != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
+	if (has^c.now.Has)&columns != 0 || (has|c.now.Has)&format.HasHash != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
 		return false
 	}
 	switch time := b.Time[i]; {
@@ -183,7 +185,7 @@ func (c *replayedCall) direct(k *component.Call) bool {
 	default:
 		return false
 	}
-	if c.show != outputNone {
+	if c.sig.Role != call.NoRole {
 		ev := &c.seen
 		if ev.P[0], ev.Input, ev.Errno = c.now.P[0], c.now.Input, 0; b.Errno != nil {
 			ev.Errno = b.Errno[i]
@@ -209,59 +211,67 @@ func (r *replay) nextRecorded() *format.Event {
 	return nil
 }
 
-// outputKind says what a function has to do with stdout and stderr.
-type outputKind byte
-
-const (
-	outputNone   outputKind = iota
-	outputStdout            // it returns the stream of stdout
-	outputStderr
-	outputText  // it writes its argument to a stream
-	outputZeros // it writes so many zeros
-)
-
-func outputOf(iface, name string) outputKind {
-	switch withoutVersion(iface) {
-	case "wasi:cli/stdout":
-		return outputStdout
-	case "wasi:cli/stderr":
-		return outputStderr
-	case "wasi:io/streams":
-		switch name {
-		case "[method]output-stream.write", "[method]output-stream.blocking-write-and-flush":
-			return outputText
-		case "[method]output-stream.write-zeroes", "[method]output-stream.blocking-write-zeroes-and-flush":
-			return outputZeros
+// sameArguments compares the call with the recorded one. Of a text that was not
+// kept whole it compares the hash.
+func (c *replayedCall) sameArguments(ev *format.Event) bool {
+	columns := format.HasP0 | format.HasInput
+	if c.sig.Role.HasText() {
+		columns |= format.HasHash
+		if ev.Hash != c.now.Hash {
+			return false
 		}
 	}
-	return outputNone
+	return ev.P[0] == c.now.P[0] && (ev.Has^c.now.Has)&columns == 0 && string(ev.Input) == string(c.now.Input)
+}
+
+// shown returns where the text goes that a call moves to stdout or stderr, nil
+// if it does not.
+func (c *replayedCall) shown(ev *format.Event) io.Writer {
+	switch c.sig.Role {
+	case call.WritesText, call.WritesZeros, call.Splices:
+		return c.comp.out[uint32(ev.P[0])]
+	}
+	return nil
 }
 
 // output shows what the guest writes to stdout and stderr.
 func (c *replayedCall) output(ev *format.Event, result []byte) {
 	d := canon.NewDecoder(result)
-	switch c.show {
-	case outputStdout:
-		c.comp.out[d.Rep()] = c.cfg.Stdout
+	switch c.sig.Role {
+	case call.MakesStdout:
+		c.comp.out[d.Rep()] = orDiscard(c.cfg.Stdout)
 		return
-	case outputStderr:
-		c.comp.out[d.Rep()] = c.cfg.Stderr
+	case call.MakesStderr:
+		c.comp.out[d.Rep()] = orDiscard(c.cfg.Stderr)
 		return
 	}
-	w := c.comp.out[uint32(ev.P[0])]
+	w := c.shown(ev)
 	if w == nil || ev.Errno != 0 {
 		return
 	}
 	in := canon.NewDecoder(ev.Input)
 	var err error
-	if c.show == outputText {
+	switch c.sig.Role {
+	case call.WritesText:
 		_, err = w.Write(in.Blob())
-	} else {
+	case call.WritesZeros:
 		err = writeZeros(w, in.U64())
+	case call.Splices:
+		_, note := c.sig.SplitNote(ev)
+		text := canon.NewDecoder(note)
+		_, err = w.Write(text.Blob())
 	}
 	if err != nil && c.result.OutputErr == nil {
 		c.result.OutputErr = err
 	}
+}
+
+// orDiscard keeps a stream known as one of the two where nobody reads it.
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
 }
 
 func writeZeros(w io.Writer, n uint64) error {

@@ -75,7 +75,7 @@ type CreateFunc func(writer.Options) (*writer.Writer, error)
 
 // textLimit is the limit that the trace states.
 func (c *Config) textLimit() int64 {
-	if c.TextLimit == 0 && len(c.Listen)+len(c.Dial)+len(c.AllowNet) > 0 {
+	if c.TextLimit == 0 && len(c.Listen)+len(c.Dial)+len(c.AllowNet)+len(c.AllowHTTP) > 0 {
 		return -1
 	}
 	return c.TextLimit

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -27,6 +30,7 @@ type ReplayConfig struct {
 	Engine     Engine        // EngineAuto: that of the recording
 	CacheDir   string        // as in Config
 	Timeout    time.Duration // 0: none
+	Task       *int32        // replay this task alone, such as one served request; nil: all of them
 	Until      int64         // stop before the event of this number; 0: go to the end
 	DumpMemory io.Writer     // gets the memory as it is when the replay ends
 	Exclusive  bool          // as in Config
@@ -63,6 +67,45 @@ func Replay(ctx context.Context, f *reader.File, cfg ReplayConfig) (*Result, err
 		ctx = timed
 	}
 	return r.run(ctx)
+}
+
+// TaskError says that a trace does not have the task that was to be replayed.
+type TaskError struct {
+	Task  int32
+	Tasks []int32 // that there are, in order
+}
+
+// Error is one line.
+func (e *TaskError) Error() string {
+	if len(e.Tasks) == 0 {
+		return fmt.Sprintf("there is no task %d: there are none", e.Task)
+	}
+	return fmt.Sprintf("there is no task %d: there are %s", e.Task, rangesText(e.Tasks))
+}
+
+// maxRanges is how many ranges of tasks an error lists.
+const maxRanges = 10
+
+// rangesText lists numbers in order: "0 to 3, 7".
+func rangesText(list []int32) string {
+	var parts []string
+	for len(list) > 0 {
+		if len(parts) == maxRanges {
+			parts = append(parts, "...")
+			break
+		}
+		n := 1
+		for n < len(list) && list[n] == list[0]+int32(n) {
+			n++
+		}
+		text := fmt.Sprint(list[0])
+		if n > 1 {
+			text += fmt.Sprint(" to ", list[n-1])
+		}
+		parts = append(parts, text)
+		list = list[n:]
+	}
+	return strings.Join(parts, ", ")
 }
 
 // errLast ends a guest that goes on after the end of a recording that was cut.
@@ -146,24 +189,41 @@ func (r *replay) compile(ctx context.Context, o engineOptions) (err error) {
 func (r *replay) findCut() error {
 	s := r.f.Summary()
 	r.cut = s.Exit == nil || !s.Closed
-	if r.cut || !r.header.Program.Embedded {
+	if r.cfg.Task == nil && (r.cut || !r.header.Program.Embedded) {
 		return nil
 	}
-	running := map[int32]bool{}
+	running, err := r.tasks()
+	if err != nil {
+		return err
+	}
+	if t := r.cfg.Task; t != nil {
+		on, ok := running[*t]
+		if !ok {
+			return &TaskError{*t, slices.Sorted(maps.Keys(running))}
+		}
+		r.cut = on
+		return nil
+	}
+	for _, on := range running {
+		r.cut = r.cut || on
+	}
+	return nil
+}
+
+// tasks returns the tasks, and whether each has no end.
+func (r *replay) tasks() (running map[int32]bool, err error) {
+	running = map[int32]bool{}
 	for i := range r.f.Segments() {
 		b, err := r.f.Batch(i)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for row, task := range b.Task {
 			kind := format.Kind(b.Kind[row])
 			running[task] = kind != format.KindExit && kind != format.KindTrap
 		}
 	}
-	for _, on := range running {
-		r.cut = r.cut || on
-	}
-	return nil
+	return running, nil
 }
 
 // findModule takes the embedded module, or the one that replaces it.
@@ -259,7 +319,8 @@ func warnings(recorded, now *format.Host) []string {
 	return list
 }
 
-// run replays one task after the other: they share nothing but the trace.
+// run replays one task after the other, or the one that is asked for: they share
+// nothing but the trace.
 func (r *replay) run(ctx context.Context) (*Result, error) {
 	if err := r.instantiateHost(ctx); err != nil {
 		return nil, err
@@ -270,6 +331,9 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	}
 	began := time.Now()
 	tasks, done := []int32{0}, map[int32]bool{0: true}
+	if r.cfg.Task != nil {
+		tasks = []int32{*r.cfg.Task}
+	}
 	for len(tasks) > 0 && r.err == nil {
 		r.cur = newCursor(r.f, tasks[0], limit)
 		r.cur.observe = r.observer()
@@ -282,7 +346,7 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 		r.result.Events += r.cur.count
 		tasks = tasks[1:]
 		for t := range r.cur.others {
-			if !done[t] {
+			if !done[t] && r.cfg.Task == nil {
 				done[t] = true
 				tasks = append(tasks, t)
 			}
@@ -555,7 +619,7 @@ func (r *replay) exited(ev *format.Event, now *Result) {
 		return
 	}
 	// A program that was embedded may have trapped and gone on.
-	if !r.header.Program.Embedded || now.Trap == nil {
+	if !r.header.Program.Embedded || now.Trap == nil || r.cfg.Task != nil {
 		r.result.ExitCode, r.result.End, r.result.Trap = now.ExitCode, now.End, now.Trap
 	} else if r.header.Program.Serve != "" {
 		r.result.End = EndExit // a request is over with its trap

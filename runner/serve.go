@@ -52,6 +52,9 @@ type ServeConfig struct {
 func Serve(ctx context.Context, m Module, cfg ServeConfig, l net.Listener, create CreateFunc) (*Result, error) {
 	defer l.Close()
 	cfg.Exclusive, cfg.Observe = false, nil
+	if cfg.TextLimit == 0 {
+		cfg.TextLimit = -1 // what is served is a network
+	}
 	s := &served{common: newCommon(&m, &cfg.Config, newClock(true)), cfg: &cfg}
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
@@ -138,6 +141,8 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           &wasip2.Handler{Config: s.host, Handle: s.handle, Failed: s.cfg.Failed},
 		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    wasip2.MaxHeaderBytes,
+		ConnContext:       wasip2.ConnContext,
 	}
 	drained := make(chan struct{})
 	context.AfterFunc(ctx, func() {
@@ -149,7 +154,7 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 			server.Close()
 		}
 	})
-	err := server.Serve(l)
+	err := server.Serve(wasip2.Listener(l))
 	if ctx.Err() == nil {
 		s.stop()
 	}
@@ -227,13 +232,13 @@ type task struct {
 
 func (t *task) callAll(ctx context.Context, _ *Result) (err error) {
 	defer func() { t.err = err }()
-	if t.instance, err = t.served.compiled.Instantiate(ctx, &recordedHost{recorder: t.rec, inner: t.host}); err != nil {
+	if t.instance, err = t.served.compiled.Instantiate(ctx, newRecordedHost(t.rec, t.host)); err != nil {
 		return guestError(err)
 	}
 	var args canon.Encoder
 	args.Rep(t.request)
 	args.Rep(t.outparam)
-	_, err = callComponent(ctx, t.instance, t.rec, *t.served.handler, args.Bytes())
+	_, err = callComponent(ctx, t.instance, t.rec, *t.served.handler, args.Bytes(), t.host.RequestNote(t.request))
 	return err
 }
 

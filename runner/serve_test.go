@@ -126,6 +126,9 @@ func TestServe(t *testing.T) {
 	if p := f.Header().Program; "http://"+p.Serve != s.url || !p.Embedded {
 		t.Errorf("%+v", p)
 	}
+	if limit := f.Header().TextLimit; limit != -1 {
+		t.Errorf("text limit %d: a served component has a network", limit)
+	}
 	starts := map[int32]int{}
 	for _, ev := range eventsOf(t, s.path) {
 		if ev.Kind == format.KindStart {
@@ -141,6 +144,47 @@ func TestServe(t *testing.T) {
 	}
 	if again.End != EndExit || again.Events != result.Events || len(replayedErr) != stderr.Len() {
 		t.Errorf("replay: %+v, %d bytes of stderr, want %+v, %d", again, len(replayedErr), result, stderr.Len())
+	}
+}
+
+// TestReplayTask replays the requests that were served one by one.
+func TestReplayTask(t *testing.T) {
+	s := serve(t, Config{}, createAt)
+	for _, path := range []string{"/x", "/panic", "/missing"} {
+		s.ask(path, "hello")
+	}
+	recorded, err := s.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := int64(0)
+	for i, want := range []End{EndExit, EndTrap, EndExit} {
+		task := int32(i)
+		result, _, _, err := replayed(t, s.path, ReplayConfig{Task: &task})
+		if err != nil || result.End != want || (result.Trap != nil) != (want == EndTrap) {
+			t.Errorf("task %d: %+v, %v", i, result, err)
+			continue
+		}
+		events += result.Events
+	}
+	if events != recorded.Events {
+		t.Errorf("%d events in all, want %d", events, recorded.Events)
+	}
+	missing := int32(5)
+	_, _, _, err = replayed(t, s.path, ReplayConfig{Task: &missing})
+	var e *TaskError
+	if !errors.As(err, &e) || err.Error() != "there is no task 5: there are 0 to 2" {
+		t.Errorf("%v", err)
+	}
+	if got := (&TaskError{9, []int32{0, 2, 3, 4, 7}}).Error(); got != "there is no task 9: there are 0, 2 to 4, 7" {
+		t.Error(got)
+	}
+	var odd []int32
+	for i := range int32(100) {
+		odd = append(odd, 2*i+1)
+	}
+	if got := rangesText(odd); got != "1, 3, 5, 7, 9, 11, 13, 15, 17, 19, ..." {
+		t.Error(got)
 	}
 }
 

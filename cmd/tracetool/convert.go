@@ -28,7 +28,7 @@ JSONL or a JSON array that another program wrote becomes a trace, too: a table w
 
 A session becomes a film for asciinema and other players with --to asciicast (version 3 of the format, asciicast-v2 is version 2), and such a film becomes a session.
 
-With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
+With --to har, or the extension .har, the requests of HTTP/1.1 that the program sent or received, a component by wasi:http, become an HTTP archive, which developer tools of browsers open. It holds nothing else of the trace.
 
 A trace of wasm-rr, in JSON or CBOR, becomes a partial trace: it has clocks, random numbers, environment and HTTP, and with --module the program, so that it can be replayed. What is whole of one that was cut is taken; then the exit code is 3. With --to wasm-rr or wasm-rr-cbor, or the extension .cbor, a trace becomes one of wasm-rr; what that cannot hold is counted, and the exit code is 3.
 

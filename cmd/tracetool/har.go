@@ -35,7 +35,7 @@ func (v *convertVerb) writeHAR(ctx context.Context, streams *cli.IO, in, out str
 	if !f.IsEvents() {
 		return cli.Usagef("--to har: the trace is a table of other records than events")
 	}
-	exchanges := network.Exchanges(f, f.Events(network.Query()), network.Options{MaxBody: math.MaxInt})
+	exchanges := network.Exchanges(f, f.Events(network.Query(f)), network.Options{MaxBody: math.MaxInt})
 	b := (&cli.App{Name: appName}).Build()
 	write := func(w io.Writer) (int64, error) {
 		return har.Write(w, har.Creator{Name: b.Name, Version: b.Version}, until(ctx, exchanges))

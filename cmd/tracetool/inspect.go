@@ -24,7 +24,7 @@ With --events, or any flag that selects some of them, each event is a line: its 
 
   12 path_open(3, "notes.txt", ...) = 4 <31us>
 
-With --sockets or --http it is what the program did on its network: connections with their addresses, or the requests of HTTP/1.1 that went over them, with -v what was sent and received.
+With --sockets or --http it is what the program did on its network: connections with their addresses, or the requests of HTTP/1.1 that went over them, with -v what was sent and received. The requests of a component are those that it sent and served by wasi:http.
 
 FILE may be a trace that is still being recorded, one in JSONL or JSON, or records of another program in JSON. "-" reads it from stdin. Of a trace at an http or https address only what is needed is fetched.`,
 	Examples: []cli.Example{

@@ -58,15 +58,11 @@ func (v *networkView) print(ctx context.Context, streams *cli.IO, f *reader.File
 	if !f.IsEvents() {
 		return cli.Usagef("%s: the trace is a table of other records than events", v.name)
 	}
-	if slices.ContainsFunc(f.Header().Functions, func(fn format.Function) bool { return fn.Signature != "" }) {
-		return cli.WithHint(cli.Usagef("%s: the program is a component, whose calls say themselves what goes over the network", v.name),
-			"tracetool inspect --events shows them")
-	}
 	q, err := v.filter.filter(f)
 	if err != nil {
 		return err
 	}
-	all := inspect.Filter{Query: network.Query()}
+	all := inspect.Filter{Query: network.Query(f)}
 	events := inspect.Events(f, all)
 	if v.events.follow {
 		events = inspect.Follow(ctx, f, all, 0)
@@ -161,13 +157,13 @@ var traceCommand = &cli.Command{
 
   13 receive fd 4, 127.0.0.1:8080 < 127.0.0.1:49152, 78 B <12us>
 
-Calls that found nothing to do, with EAGAIN, are left out. With -v the bytes follow.`),
+Calls that found nothing to do, with EAGAIN, are left out. With -v the bytes follow. Of a component the number after fd is that of the socket's resource, and requests that it handed to wasi:http are not here: "trace request" has them.`),
 		networkCommand("request", viewHTTP, "Show the requests of HTTP/1.1 and their responses",
-			`Each request is a line: the number of the event with its first byte, the role of the program, method, URL, status, size of the body and the time from its first byte to the last of the response. They stand in the order in which they ended.
+			`Each request is a line: the number of the event with its first byte, the role of the program, method, URL, status, size of the body and the time from its first byte to the last of the response. They stand in the order in which they ended. Those of a component are what it handed to wasi:http: the time is from that call to the end of the body that it read, or of the one that it answered with.
 
   8 server GET http://127.0.0.1:8080/hello = 200 12 B <1.2ms>
 
-With -v headers and bodies follow. What is encrypted cannot be shown.`),
+With -v headers and bodies follow. What went over a socket encrypted cannot be shown.`),
 	},
 }
 

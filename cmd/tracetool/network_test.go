@@ -25,6 +25,7 @@ const (
 	serverWasm = "../../examples/http-server/server.wasm"
 	clientWasm = "../../examples/http-client/client.wasm"
 	fetchWasm  = "../../examples/http-fetch/fetch.wasm"
+	askWasm    = "../../examples/rust-http/client.wasm" // a component
 )
 
 // toolOut is tool for its stdout alone.
@@ -241,4 +242,81 @@ func TestClientOnTheNetwork(t *testing.T) {
 		wantContains(t, sockets, want)
 	}
 	wantContains(t, toolOut(t, 0, "inspect", dialed), address+" (")
+}
+
+// TestComponentOnTheNetwork shows the requests of a component, which sends some with and
+// some without a body, several at once and one to nobody.
+func TestComponentOnTheNetwork(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		if r.URL.Path == "/3" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		fmt.Fprintf(w, "%s %d", r.URL, n)
+		w.(http.Flusher).Flush() // in chunks
+		fmt.Fprint(w, "\n")
+	}))
+	address := server.Listener.Addr().String()
+	trace := filepath.Join(t.TempDir(), "ask.trace.arrow")
+	stdout := toolOut(t, 0, "record", "-q", askWasm, "-t", trace, "--allow-http", "--", address)
+	server.Close()
+	if replayed := toolOut(t, 0, "replay", "-q", trace); replayed != stdout {
+		t.Errorf("replayed %q, recorded %q", replayed, stdout)
+	}
+	base := "http://" + address
+	want := []string{
+		"client GET " + base + "/get?q=1 0 = 200 11", "client POST " + base + "/ 100000 = 200 9", "client POST " + base + "/ 100000 = 200 9",
+		"client GET " + base + "/0 0 = 200 5", "client GET " + base + "/1 0 = 200 5", "client GET " + base + "/2 0 = 200 5",
+		"client GET " + base + "/3 0 = 404 5", "client GET http://127.0.0.1:1/ 0 = 0 0no response: connection-refused",
+	}
+	var got []string
+	list := exchanges(t, "inspect", "--http", "-v", trace)
+	for _, e := range list {
+		got = append(got, e.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got  %q\nwant %q", got, want)
+	}
+	if list[0].Response.Body != "/get?q=1 0\n" {
+		t.Errorf("body %q", list[0].Response.Body)
+	}
+	if failed := exchanges(t, "trace", "request", "--errors-only", trace); len(failed) != 2 {
+		t.Errorf("failed: %v", failed)
+	}
+	text := toolOut(t, 0, "trace", "request", "-v", trace)
+	for _, want := range []string{"client GET " + base + "/get?q=1 = 200 11 B <", "\n  > X-B: 1\n  > x-a: ", "\n  < HTTP/1.1 404\n", "\n  < /2 0\n",
+		"client GET http://127.0.0.1:1/ = ?, no response: connection-refused <", " 97.66 KiB = 200 9 B <"} {
+		wantContains(t, text, want)
+	}
+	for form, lines := range map[string]int{"jsonl": 8, "yaml": 8} {
+		if out := toolOut(t, 0, "inspect", "--http", "-o", form, trace); strings.Count(out, "connection-refused") != 1 || strings.Count(out, "client") != lines {
+			t.Errorf("%s: %s", form, out)
+		}
+	}
+	var archive struct {
+		Log struct {
+			Entries []struct {
+				Request, Response struct{ BodySize, HeadersSize int }
+				Error             string `json:"_error"`
+			}
+		}
+	}
+	entries := &archive.Log.Entries
+	if err := json.Unmarshal([]byte(toolOut(t, 0, "convert", "--to", "har", trace, "-")), &archive); err != nil || len(*entries) != 8 {
+		t.Fatalf("HAR of %d entries, %v", len(*entries), err)
+	}
+	if e := (*entries)[1]; e.Request.BodySize != 100000 || e.Request.HeadersSize != -1 || e.Response.BodySize != 9 {
+		t.Errorf("%+v", e)
+	}
+	if e := (*entries)[7]; e.Error != "no response: connection-refused" || e.Response.BodySize != -1 {
+		t.Errorf("%+v", e)
+	}
+	// Without permission the host answers in place of a server.
+	toolOut(t, 0, "record", "-q", askWasm, "-t", trace, "--force", "--allow-http=127.0.0.1:1", "--", address)
+	if list := exchanges(t, "trace", "request", trace); len(list) != 8 || list[0].Error != "no response: HTTP-request-denied" {
+		t.Errorf("denied: %v", list)
+	}
+	if out := toolOut(t, 0, "inspect", "--sockets", trace); out != "" {
+		t.Errorf("sockets: %s", out)
+	}
 }

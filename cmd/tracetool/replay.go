@@ -29,12 +29,15 @@ Each call is compared with the recorded one. The first that differs ends the rep
 
 A recording that was cut short replays up to its end. APP.wasm before the trace is --module. A trace of wasm-rr, which needs it unless convert has put the program in, has clocks, random numbers, environment and HTTP only: the program gets these, runs without files, network and stdin for the rest, and its output is not compared.
 
+Of a trace with several tasks, such as the requests that "serve" answered, all are replayed, or with --task one of them. One that trapped then ends with the code of a trap.
+
 "-" reads the trace from stdin, an http or https address from a server.`,
 	Examples: []cli.Example{
 		{Command: "tracetool replay app.trace.arrow", What: "Replay a recording"},
 		{Command: "tracetool replay app.trace.arrow --module fixed.wasm", What: "Hold a changed program to what the old one did"},
 		{Command: "tracetool replay app.wasm wasm-rr-trace.json", What: "Replay what is in a trace of wasm-rr"},
 		{Command: "tracetool replay app.trace.arrow --until 42 --dump-memory memory.bin", What: "See where the program is before event 42"},
+		{Command: "tracetool replay server.trace.arrow --task 3", What: "Answer the fourth request again, and compare the response"},
 		{Command: "tracetool replay app.trace.arrow -q --exit-code tool --report outcome.json", What: "Use it as a test"},
 	},
 	Complete:    []cli.Completion{traceFiles},
@@ -68,6 +71,8 @@ type replayVerb struct {
 	strace  straceFlag
 	end     endFlags
 	module  string
+	task    int32
+	single  func() bool // --task was given
 	until   int64
 	stops   func() bool // --until was given
 	memory  string
@@ -77,6 +82,8 @@ type replayVerb struct {
 
 func (v *replayVerb) bind(fs *pflag.FlagSet) {
 	fs.StringVarP(&v.module, "module", "m", "", "run `APP.wasm` instead: decoded values are compared, not addresses or memory")
+	fs.Int32Var(&v.task, "task", 0, "replay task `N` alone, as in one of the requests that were served")
+	v.single = func() bool { return fs.Changed("task") }
 	fs.Int64Var(&v.until, "until", 0, "stop before event `N` and print the stack of the program")
 	v.stops = func() bool { return fs.Changed("until") }
 	fs.StringVar(&v.memory, "dump-memory", "", "write the memory of the program, as it is at the end or at --until, to `FILE`")
@@ -130,6 +137,9 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		cfg.DumpMemory = dump
 	}
 	result, err := runner.Replay(ctx, f, cfg)
+	if errors.As(err, new(*runner.TaskError)) {
+		return nil, cli.Usagef("--task: %v", err)
+	}
 	v.show(streams, f, remote.Redact(path), result, err)
 	if result != nil {
 		err = errors.Join(err, dump.commit())
@@ -186,6 +196,9 @@ func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
 	}
 	if v.context == 0 {
 		cfg.Context = -1
+	}
+	if v.single() {
+		cfg.Task = &v.task
 	}
 	if v.module == "" {
 		return cfg, nil

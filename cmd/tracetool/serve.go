@@ -19,13 +19,15 @@ var serveCommand = &cli.Command{
 	Group: groupRun,
 	Long: `Answers HTTP requests with a component that exports wasi:http/incoming-handler, each with an instance of its own, and records all of them in one trace: each request is a task, numbered from 0. An interrupt ends it: requests under way get five seconds.
 
-"tracetool replay" calls the component again for each request, with nothing but the trace, and compares what it answers.
+"tracetool replay" calls the component again for each request, or with --task for one, with nothing but the trace, and compares what it answers. "tracetool inspect --http" lists the requests.
 
 The component gets nothing but what flags give it, as with record; --timeout is for each request.`,
 	Examples: []cli.Example{
 		{Command: "tracetool serve app.wasm", What: "Serve on 127.0.0.1:8080 and record into app.trace.arrow"},
 		{Command: "tracetool serve app.wasm --addr :80 --allow-http=api.example.org --env KEY", What: "Serve others, with a server behind it and a variable"},
+		{Command: "tracetool inspect --http app.trace.arrow", What: "List the requests, with status, size, time and task"},
 		{Command: "tracetool inspect --events --task 3 app.trace.arrow", What: "See what the fourth request did"},
+		{Command: "tracetool replay --task 3 app.trace.arrow", What: "Answer it again, and compare the response"},
 	},
 	Complete:  []cli.Completion{cli.Files(".wasm")},
 	GuestArgs: true,

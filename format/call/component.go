@@ -12,6 +12,7 @@ import (
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/canon"
+	"github.com/zeebo/xxh3"
 )
 
 // Signature is the type of a component's function, and how its calls stand in
@@ -24,11 +25,19 @@ import (
 // The reading of a clock that equals the event's time is null as well: that of
 // wasi:clocks/monotonic-clock#now the time minus Header.StartNS, that of
 // wasi:clocks/wall-clock#now the time itself.
+//
+// Behind the result Output may have a note, canonical bytes as well.
+//
+// Text that is not kept whole is a list<u8> of its first bytes, in Input or in
+// the note. Hash is the XXH3-64 of all of it then and Value the number of its
+// bytes.
 type Signature struct {
 	*canon.Func
 	Self   *canon.Type   // of P0, nil if there is none
 	Params []canon.Field // of Input
 	Clock  Clock
+	Role   Role
+	Note   *canon.Type // nil: none
 }
 
 // Clock says which clock a function reads.
@@ -47,6 +56,9 @@ func NewSignature(module, name string, f *canon.Func) *Signature {
 	s := &Signature{Func: f, Self: f.Self(), Params: f.Params}
 	if s.Self != nil {
 		s.Params = f.Params[1:]
+	}
+	if t := traitOf(module, name); t != nil && t.role.fits(s.Params, f.Result) {
+		s.Role, s.Note = t.role, noteTypes[t.note]
 	}
 	iface, _, _ := strings.Cut(module, "@")
 	switch {
@@ -104,9 +116,9 @@ func Untimed(module, name string) bool {
 }
 
 // SetArgs sets the columns of a call's parameters, which are canonical bytes:
-// P0 and Input, which is part of args.
+// P0 and Input, which is part of args. Value and Hash are zero.
 func (s *Signature) SetArgs(ev *format.Event, args []byte) {
-	ev.Input, ev.P[0] = nil, 0
+	ev.Input, ev.Value, ev.Hash, ev.P[0] = nil, 0, 0, 0
 	if s.Self != nil {
 		rep, n := binary.Uvarint(args)
 		ev.P[0] = int64(uint32(rep))
@@ -119,10 +131,67 @@ func (s *Signature) SetArgs(ev *format.Event, args []byte) {
 	}
 }
 
+// CutText cuts the text in the Input of a call whose role has one to the first
+// limit bytes, unless it is shorter or limit is negative. Input is then in
+// buf, which is returned to be used again.
+func (s *Signature) CutText(ev *format.Event, limit int64, buf []byte) []byte {
+	if limit < 0 || int64(len(ev.Input)) < limit {
+		return buf
+	}
+	d := canon.NewDecoder(ev.Input)
+	if text := d.Blob(); int64(len(text)) >= limit {
+		buf = appendCut(buf[:0], ev, text, limit)
+		buf = append(buf, d.Rest()...)
+		ev.Input = buf
+	}
+	return buf
+}
+
+// appendCut appends the first limit bytes of a text as a list<u8>, and sets what
+// tells of the rest.
+func appendCut(dst []byte, ev *format.Event, text []byte, limit int64) []byte {
+	ev.Hash, ev.Value = xxh3.Hash(text), int64(len(text))
+	ev.Has |= format.HasHash | format.HasValue
+	return append(binary.AppendUvarint(dst, uint64(limit)), text[:limit]...)
+}
+
+// SetNote adds a note, canonical bytes, to an event whose result is set. Of the
+// text that a call spliced it is the first limit bytes, unless limit is
+// negative. Output is then in buf, which is returned to be used again.
+func (s *Signature) SetNote(ev *format.Event, note []byte, limit int64, buf []byte) []byte {
+	buf = append(buf[:0], ev.Output...)
+	d := canon.NewDecoder(note)
+	if text := d.Blob(); s.Role == Splices && limit >= 0 && int64(len(text)) >= limit {
+		buf = appendCut(buf, ev, text, limit)
+	} else {
+		buf = append(buf, note...)
+	}
+	ev.Output = buf
+	ev.Has |= format.HasOutput
+	return buf
+}
+
+// SplitNote splits the Output of an event into its result and its note, either
+// of which may be empty. What is malformed is a result.
+func (s *Signature) SplitNote(ev *format.Event) (result, note []byte) {
+	switch {
+	case s.Note == nil || ev.Has&format.HasOutput == 0:
+		return ev.Output, nil
+	case s.Result == nil || ev.Kind == format.KindStart:
+		return nil, ev.Output
+	}
+	rest, err := canon.Validate(s.Result, ev.Output)
+	if err != nil {
+		return ev.Output, nil
+	}
+	n := len(ev.Output) - len(rest)
+	return ev.Output[:n:n], rest
+}
+
 // SetResult sets the columns of a call's result, which is canonical bytes.
 // Output is part of them.
 func (s *Signature) SetResult(ev *format.Event, startNS int64, result []byte) {
-	ev.Value, ev.Output, ev.Errno = 0, nil, 0
+	ev.Output, ev.Errno = nil, 0
 	t := s.Result
 	switch {
 	case t == nil:
@@ -201,7 +270,13 @@ func appendDatetime(dst []byte, ns int64) []byte {
 // Returned reports whether the call of an event came back, as far as its
 // columns tell: a function without a result leaves no trace of that.
 func (s *Signature) Returned(ev *format.Event) bool {
-	return s.Result == nil || s.Clock != NoClock || ev.Has&(format.HasValue|format.HasOutput|format.HasErrno) != 0
+	switch {
+	case s.Result == nil || s.Clock != NoClock:
+		return true
+	case s.Result.Kind.Scalar():
+		return ev.Has&format.HasValue != 0
+	}
+	return ev.Has&(format.HasOutput|format.HasErrno) != 0
 }
 
 // AppendResult appends the canonical bytes of a call's result. An event that
@@ -214,7 +289,8 @@ func (s *Signature) AppendResult(dst []byte, startNS int64, ev *format.Event) ([
 	from := len(dst)
 	switch {
 	case ev.Has&format.HasOutput != 0:
-		dst = append(dst, ev.Output...)
+		result, _ := s.SplitNote(ev)
+		dst = append(dst, result...)
 	case ev.Has&format.HasValue != 0 && t.Kind == canon.U64: // which has any bits
 		return binary.AppendUvarint(dst, uint64(ev.Value)), nil
 	case ev.Has&format.HasValue != 0 && t.Kind.Scalar():
@@ -264,17 +340,51 @@ func canonicalItems(s *Signature, h *format.Header, ev *format.Event) []item {
 		items = append(items, item{name: s.Func.Params[0].Name, role: roleCanonical, value: canonValue{s.Self, rep}})
 	}
 	if ev.Kind != format.KindExport {
+		from := len(items)
 		items = appendParams(items, params, ev.Input)
+		items = s.markCut(items, from, ev)
 	}
-	if s.Result == nil || ev.Kind == format.KindStart || !s.Returned(ev) {
+	if s.Result != nil && ev.Kind != format.KindStart && s.Returned(ev) {
+		var start int64
+		if h != nil {
+			start = h.StartNS
+		}
+		result, _ := s.AppendResult(nil, start, ev) // a mistake is shown with it
+		items = append(items, item{name: "result", role: roleCanonical, place: returned, value: canonValue{s.Result, result}})
+	}
+	if _, note := s.SplitNote(ev); len(note) > 0 {
+		items = append(items, s.noteItem(ev, note))
+	}
+	return items
+}
+
+// noteItem returns the note of a call. Text that was spliced is the call's own
+// doing, and no more than a note for its place in the event.
+func (s *Signature) noteItem(ev *format.Event, note []byte) item {
+	it := item{name: "note", role: roleCanonical, place: noted, note: s.Role != Splices, value: canonValue{s.Note, note}}
+	if s.Role == Splices {
+		it.name = "text"
+		if ev.Has&format.HasHash != 0 {
+			d := canon.NewDecoder(note)
+			it.value = text{data: d.Blob(), more: true}
+		}
+	}
+	return it
+}
+
+// markCut says of a text among the items from a number on that it is not whole.
+// The number of its bytes follows it.
+func (s *Signature) markCut(items []item, from int, ev *format.Event) []item {
+	if !s.Role.HasText() || ev.Has&format.HasHash == 0 || from == len(items) {
 		return items
 	}
-	var start int64
-	if h != nil {
-		start = h.StartNS
+	v, ok := items[from].value.(canonValue)
+	if !ok {
+		return items
 	}
-	result, _ := s.AppendResult(nil, start, ev) // a mistake is shown with it
-	return append(items, item{name: "result", role: roleCanonical, place: returned, value: canonValue{s.Result, result}})
+	d := canon.NewDecoder(v.data)
+	items[from].value = text{data: d.Blob(), more: true}
+	return slices.Insert(items, from+1, item{name: "bytes", role: roleCanonical, value: unsigned(ev.Value)})
 }
 
 // appendParams takes Input apart. What is left of one that is malformed is one
@@ -296,12 +406,15 @@ func appendParams(items []item, params []canon.Field, input []byte) []item {
 
 // canonical compares the arguments of two calls of a component's function.
 func (c *comparison) canonical(s *Signature) {
-	if c.a.P[0] == c.b.P[0] && string(c.a.Input) == string(c.b.Input) && (c.a.Has^c.b.Has)&(format.HasP0|format.HasInput) == 0 {
-		return
+	const columns = format.HasP0 | format.HasInput
+	if c.a.P[0] != c.b.P[0] || string(c.a.Input) != string(c.b.Input) || (c.a.Has^c.b.Has)&columns != 0 {
+		a, b := canonicalArguments(s, c.a), canonicalArguments(s, c.b)
+		for i := range max(len(a), len(b)) {
+			c.items(a, b, i)
+		}
 	}
-	a, b := canonicalArguments(s, c.a), canonicalArguments(s, c.b)
-	for i := range max(len(a), len(b)) {
-		c.items(a, b, i)
+	if s.Role.HasText() && c.found == nil && ((c.a.Has^c.b.Has)&format.HasHash != 0 || c.a.Hash != c.b.Hash) {
+		c.add("text (hash of all of it)", hashText(c.a), hashText(c.b))
 	}
 }
 

@@ -38,6 +38,7 @@ const (
 	argument place = iota
 	written        // printed among the arguments
 	returned       // printed after the equals sign
+	noted          // printed behind that
 )
 
 // item is an argument or result of a call.

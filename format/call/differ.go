@@ -44,7 +44,8 @@ func Differ(fn *format.Function, h *format.Header, recorded, now *format.Event, 
 func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Event) []Difference {
 	const columns = format.HasValue | format.HasOutput
 	var c comparison
-	if s, _ := SignatureOf(fn); s == nil && ((a.Has^b.Has)&format.HasErrno != 0 || a.Errno != b.Errno) {
+	s, _ := SignatureOf(fn)
+	if s == nil && ((a.Has^b.Has)&format.HasErrno != 0 || a.Errno != b.Errno) {
 		c.add("errno", errnoResult(fn, a), errnoResult(fn, b))
 		return c.found
 	}
@@ -56,7 +57,8 @@ func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Even
 	for i := range max(len(ra), len(rb)) {
 		c.items(ra, rb, i)
 	}
-	if c.found == nil && !same && (fn == nil || !HasNote(fn)) {
+	noted := fn != nil && HasNote(fn) || s != nil && s.Note != nil
+	if c.found == nil && !same && !noted {
 		c.add("output", quoteAll(a.Output), quoteAll(b.Output))
 	}
 	return c.found

@@ -69,7 +69,15 @@ func formatExport(dst []byte, fn *format.Function, h *format.Header, ev *format.
 	} else {
 		dst = appendResult(dst, fn, items, ev, p)
 	}
-	return append(dst, " ---"...)
+	return append(appendNote(dst, items, p), " ---"...)
+}
+
+// appendNote appends what the host added to an event of a component.
+func appendNote(dst []byte, items []item, p printer) []byte {
+	if n := len(items) - 1; n >= 0 && items[n].place == noted {
+		dst = append(items[n].value.appendText(append(dst, " /* "...), p), " */"...)
+	}
+	return dst
 }
 
 func formatCall(dst []byte, fn *format.Function, h *format.Header, name string, ev *format.Event, p printer) []byte {
@@ -81,6 +89,7 @@ func formatCall(dst []byte, fn *format.Function, h *format.Header, name string, 
 	dst = appendArguments(dst, fn, items, p)
 	dst = append(dst, ')')
 	dst = appendResult(dst, fn, items, ev, p)
+	dst = appendNote(dst, items, p)
 	if ev.Has&format.HasDuration != 0 {
 		dst = append(appendDuration(append(dst, " <"...), ev.Duration), '>')
 	}
@@ -104,7 +113,7 @@ func appendArguments(dst []byte, fn *format.Function, items []item, p printer) [
 		items = items[1:]
 		shown := it.value
 		switch {
-		case it.place == returned || it.role == "precision":
+		case it.place >= returned || it.role == "precision":
 			continue
 		case it.role == "lookupflags" && it.raw == 1:
 			continue // what open and stat do unless told otherwise

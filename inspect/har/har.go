@@ -166,7 +166,7 @@ func newEntry(e *network.Exchange) *entry {
 func newTimings(e *network.Exchange) timings {
 	begin, asked := e.TimeNS, max(e.Request.LastNS, e.TimeNS)
 	if e.Response.Status == 0 {
-		return timings{Send: milliseconds(asked - begin)}
+		return timings{Send: milliseconds(asked - begin), Wait: milliseconds(max(e.Response.LastNS-asked, 0))}
 	}
 	answered := max(e.Response.FirstNS, asked)
 	return timings{
@@ -220,6 +220,9 @@ func newResponse(r *network.Response) response {
 	h.Content.Text, h.Content.Encoding = body(r.Body)
 	if kept := int64(len(r.Body)); kept < r.BodyBytes {
 		h.Content.Comment = "text has the first " + strconv.FormatInt(kept, 10) + " bytes"
+		if r.LostBytes > 0 {
+			h.Content.Comment += "; " + strconv.FormatInt(r.LostBytes, 10) + " bytes are not in the trace"
+		}
 	}
 	return h
 }

@@ -32,8 +32,12 @@ type Exchange struct {
 	Error      string   `json:"error,omitempty"` // what is wrong or missing; empty for a whole exchange
 
 	kept     int  // bytes of heads and bodies
-	asked    bool // the request is over
+	asked    bool // the request is over; of a component, it has begun
 	answered bool // the response is over
+
+	// Of components alone.
+	parts             int // resources that belong to it
+	scheme, authority string
 }
 
 // Request is what was asked. It is empty where only a response was seen.
@@ -56,7 +60,7 @@ type Message struct {
 	Protocol    string   `json:"protocol,omitempty"` // "HTTP/1.1"
 	Headers     []Header `json:"headers,omitempty"`  // in their order, names as they were written
 	Trailers    []Header `json:"trailers,omitempty"` // behind a chunked body
-	HeaderBytes int64    `json:"header_bytes"`       // of the first line and the headers
+	HeaderBytes int64    `json:"header_bytes"`       // of the first line and the headers; -1 where they were never bytes
 	BodyBytes   int64    `json:"body_bytes"`         // without the framing of chunks
 	LostBytes   int64    `json:"lost_bytes,omitempty"`
 	Body        Bytes    `json:"body,omitempty"`  // its beginning, as far as it was kept: see Options

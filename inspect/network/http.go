@@ -2,6 +2,7 @@ package network
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,11 +27,13 @@ const (
 
 // Exchanges iterates over the requests and responses of HTTP/1.0 and HTTP/1.1
 // that the events of f sent and received, each when it is over: its response is
-// complete, or the connection or the trace has ended. The events are as for
+// complete, or the connection or the trace has ended. Those of a component are
+// over when it has dropped all that belongs to them. The events are as for
 // [Activities]. What is no HTTP is passed over.
 func Exchanges(f *reader.File, events iter.Seq2[*format.Event, error], o Options) iter.Seq2[*Exchange, error] {
 	return func(yield func(*Exchange, error) bool) {
-		t, h := newTracker(f), newHTTP(o)
+		h := newHTTP(o)
+		follow, end := h.follow(f)
 		for e, err := range events {
 			if err != nil {
 				if !yield(nil, err) {
@@ -38,17 +41,36 @@ func Exchanges(f *reader.File, events iter.Seq2[*format.Event, error], o Options
 				}
 				continue
 			}
-			// Calls that carry whole messages would go to h.emit, without a parser.
-			if a := t.event(e); a != nil {
-				h.activity(a)
-			}
-			if !h.flush(yield) {
+			if follow(e); !h.flush(yield) {
 				return
 			}
 		}
-		h.close(f.Summary().Exit != nil)
+		end()
 		h.flush(yield)
 	}
+}
+
+// follow returns what takes the events of f, and what is called behind the last
+// one. HTTP is in the bytes of sockets, and of a component also in its calls.
+func (h *http) follow(f *reader.File) (event func(*format.Event), end func()) {
+	if isComponent(f.Header()) {
+		g, sockets := newGuests(f, h), newComponentSockets(f)
+		return func(e *format.Event) {
+				g.event(e)
+				for _, a := range sockets.event(e) {
+					h.activity(&a)
+				}
+			}, func() {
+				g.close()
+				h.close(f.Summary().Exit != nil)
+			}
+	}
+	t := newTracker(f)
+	return func(e *format.Event) {
+		if a := t.event(e); a != nil {
+			h.activity(a)
+		}
+	}, func() { h.close(f.Summary().Exit != nil) }
 }
 
 // http puts the bytes of all connections together to exchanges.
@@ -90,6 +112,26 @@ func (h *http) room() int { return maxKept - h.kept }
 func (h *http) hold(e *Exchange, n int) {
 	e.kept += n
 	h.kept += n
+}
+
+// keep adds bytes to the body of a message, as far as bodies are kept.
+func (h *http) keep(e *Exchange, m *Message, b []byte) {
+	m.BodyBytes += min(int64(len(b)), math.MaxInt64-m.BodyBytes)
+	if int64(len(m.Body))+int64(len(b)) < m.BodyBytes {
+		return // something is missing before: what is kept of a body is its beginning
+	}
+	room := min(h.options.MaxBody-len(m.Body), h.room())
+	if b = b[:max(0, min(room, len(b)))]; len(b) > 0 {
+		m.Body = append(m.Body, b...)
+		h.hold(e, len(b))
+	}
+}
+
+// skip counts bytes of a body that the trace does not have.
+func (m *Message) skip(n int64) {
+	n = min(n, math.MaxInt64-m.BodyBytes)
+	m.BodyBytes += n
+	m.LostBytes += n
 }
 
 func (h *http) emit(e *Exchange) {

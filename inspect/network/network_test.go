@@ -71,7 +71,7 @@ func trace(t *testing.T, program *format.Program, events []format.Event) *reader
 
 func activities(t *testing.T, f *reader.File) (list []string) {
 	t.Helper()
-	for a, err := range Activities(f, f.Events(Query())) {
+	for a, err := range Activities(f, f.Events(Query(f))) {
 		if err != nil {
 			t.Fatal(err)
 		}

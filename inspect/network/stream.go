@@ -92,13 +92,13 @@ func (s *stream) lost(n int64) {
 	switch s.state {
 	case inBody, inChunk:
 		skipped := min(n, s.left)
-		s.skip(skipped)
+		s.message.skip(skipped)
 		s.consumed(skipped)
 		if n -= skipped; n == 0 {
 			return
 		}
 	case inRest:
-		s.skip(n)
+		s.message.skip(n)
 		return
 	case isOpaque:
 		return
@@ -122,23 +122,8 @@ func (s *stream) consumed(n int64) {
 
 // keep adds bytes to the body of the message, as far as bodies are kept.
 func (s *stream) keep(b []byte) {
-	m := s.message
-	m.LastNS = s.last
-	m.BodyBytes += int64(len(b))
-	if int64(len(m.Body))+int64(len(b)) < m.BodyBytes {
-		return // something is missing before: what is kept of a body is its beginning
-	}
-	room := min(s.conn.http.options.MaxBody-len(m.Body), s.conn.http.room())
-	if b = b[:max(0, min(room, len(b)))]; len(b) > 0 {
-		m.Body = append(m.Body, b...)
-		s.conn.http.hold(s.exchange, len(b))
-	}
-}
-
-func (s *stream) skip(n int64) {
-	m := s.message
-	m.BodyBytes += n
-	m.LostBytes += n
+	s.message.LastNS = s.last
+	s.conn.http.keep(s.exchange, s.message, b)
 }
 
 // takeLine takes bytes up to the end of a line, and acts on the line.

@@ -120,6 +120,7 @@ type HostFunc func(ctx context.Context, c *Call) error
 type Call struct {
 	Args   canon.Decoder // the parameters, one after the other
 	Result canon.Encoder // of the result, if the function has one
+	Note   canon.Encoder // what the host may add for a recorder: the guest is not told
 }
 
 // TypeError says that an imported function has another type than the one that a

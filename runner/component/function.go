@@ -38,6 +38,7 @@ func (f *hostFunction) call(ctx context.Context, args, result []byte) []byte {
 	}
 	c.Args.Use(args)
 	c.Result.Use(result)
+	c.Note.Reset()
 	if err := f.impl(ctx, c); err != nil {
 		panic(err)
 	}

@@ -38,5 +38,5 @@ func (h *Host) answer(c *component.Call, x *exchange, fields []http1.Field) erro
 func (a *HTTPResponse) incoming() *incomingResponse {
 	body := memory(a.Body)
 	s := &source{input: &body, trailers: func() []http1.Field { return nil }, stop: func() {}, users: 1}
-	return &incomingResponse{incoming{list: received(a.Fields), source: s}, a.Status}
+	return &incomingResponse{newIncoming(a.Fields, s), a.Status}
 }

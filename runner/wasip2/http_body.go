@@ -326,13 +326,14 @@ func (t *futureTrailers) get(_ context.Context, h *Host, c *component.Call) erro
 		return httpDone(c, t.err)
 	}
 	c.Result.OK()
-	list := received(t.trailers())
-	if len(list) == 0 {
+	wire := allowed(t.trailers())
+	if len(wire) == 0 {
 		c.Result.None()
 		return nil
 	}
 	c.Result.Some()
-	return give(&h.fields, c, frozen(list))
+	encodeFields(&c.Note, wire)
+	return give(&h.fields, c, frozen(lowered(wire)))
 }
 
 // clampDuration is a duration in nanoseconds that fits.

@@ -391,7 +391,10 @@ func (f *futureResponse) get(_ context.Context, h *Host, c *component.Call) erro
 		return httpDone(c, f.x.err)
 	}
 	c.Result.OK()
-	return give(&h.incomingResponses, c, newIncomingResponse(h, f.x))
+	resp := newIncomingResponse(h, f.x)
+	c.Note.U16(uint16(resp.status))
+	encodeFields(&c.Note, resp.wire)
+	return give(&h.incomingResponses, c, resp)
 }
 
 func newIncomingResponse(h *Host, x *exchange) *incomingResponse {
@@ -400,5 +403,5 @@ func newIncomingResponse(h *Host, x *exchange) *incomingResponse {
 	}
 	resp := x.resp
 	s := newSource(h, resp.Body, func() []http1.Field { return resp.Trailers }, x.cancel)
-	return &incomingResponse{incoming{list: received(resp.Fields), source: s}, resp.Status}
+	return &incomingResponse{newIncoming(resp.Fields, s), resp.Status}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/runner/component"
 	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
@@ -58,16 +59,19 @@ var forbidden = map[string]bool{
 	"proxy-authorization": true, "proxy-connection": true, "transfer-encoding": true, "upgrade": true,
 }
 
-// received are the fields of a message received that the guest may see, with
-// names in lower case: that is how guests get them elsewhere, and look for them.
-func received(list []http1.Field) []http1.Field {
-	var seen []http1.Field
-	for _, f := range list {
-		if name := strings.ToLower(f.Name); !forbidden[name] {
-			seen = append(seen, http1.Field{Name: name, Value: f.Value})
-		}
+// allowed are the fields of a message received that the guest may see.
+func allowed(list []http1.Field) []http1.Field {
+	return slices.DeleteFunc(slices.Clone(list), func(f http1.Field) bool { return forbidden[strings.ToLower(f.Name)] })
+}
+
+// lowered are fields with names in lower case: that is how guests get them
+// elsewhere, and look for them.
+func lowered(list []http1.Field) []http1.Field {
+	lower := make([]http1.Field, len(list))
+	for i, f := range list {
+		lower[i] = http1.Field{Name: strings.ToLower(f.Name), Value: f.Value}
 	}
-	return seen
+	return lower
 }
 
 func checkName(name string) int {
@@ -244,12 +248,16 @@ func (f *fields) add(_ context.Context, _ *Host, c *component.Call) error {
 
 // [method]fields.entries
 func (f *fields) entries(_ context.Context, _ *Host, c *component.Call) error {
-	c.Result.Len(len(f.list))
-	for _, field := range f.list {
-		c.Result.String(field.Name)
-		c.Result.Blob(field.Value)
-	}
+	encodeFields(&c.Result, f.list)
 	return nil
+}
+
+func encodeFields(to *canon.Encoder, list []http1.Field) {
+	to.Len(len(list))
+	for _, f := range list {
+		to.String(f.Name)
+		to.Blob(f.Value)
+	}
 }
 
 // [method]fields.clone

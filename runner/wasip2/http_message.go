@@ -190,9 +190,15 @@ type incomingResponse struct {
 
 // incoming is what incoming requests and responses have in common.
 type incoming struct {
-	list     []http1.Field
+	wire     []http1.Field // as they were sent, but for those that the guest may not see
+	list     []http1.Field // as the guest sees them
 	source   *source
 	consumed bool
+}
+
+func newIncoming(list []http1.Field, source *source) incoming {
+	wire := allowed(list)
+	return incoming{wire: wire, list: lowered(wire), source: source}
 }
 
 func (r *incoming) close() { r.source.release() }
@@ -221,6 +227,7 @@ type incomingRequest struct {
 	incoming
 	method                  string
 	path, scheme, authority string
+	remote                  string // address of the client
 }
 
 // [method]incoming-request.method

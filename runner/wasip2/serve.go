@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
 
@@ -50,8 +49,10 @@ func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// With that the library must not find what is left of the body by itself:
 	// it would read while it waits for the next request.
 	defer r.Body.Close()
+	head, served := requestHead(r)
+	defer served()
 	answers := make(chan answer, 1)
-	request, outparam, err := h.receive(w, r, answers)
+	request, outparam, err := h.receive(w, r, head, answers)
 	if err != nil {
 		h.Close()
 		s.refuse(w, r, err)
@@ -95,17 +96,18 @@ func (s *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // receive makes the resources that the guest is called with.
-func (h *Host) receive(w http.ResponseWriter, r *http.Request, answers chan<- answer) (request, outparamRep uint32, err error) {
+func (h *Host) receive(w http.ResponseWriter, r *http.Request, head []http1.Field, answers chan<- answer) (request, outparamRep uint32, err error) {
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
 	in := &incomingRequest{
-		incoming:  incoming{list: received(requestFields(r.Header)), source: requestSource(h, w, r)},
+		incoming:  newIncoming(head, requestSource(h, w, r)),
 		method:    r.Method,
 		path:      validText(requestPath(r)),
 		scheme:    scheme,
 		authority: validText(r.Host),
+		remote:    r.RemoteAddr,
 	}
 	if request, err = h.incomingRequests.add(in); err != nil {
 		return 0, 0, err
@@ -122,6 +124,22 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request, answers chan<- an
 	return request, outparamRep, err
 }
 
+// RequestNote describes a request that the guest is to be called with, by its
+// number: the canonical bytes of a record of method, scheme, authority, path with
+// query, address of the client and headers. It is nil if there is no such request.
+func (h *Host) RequestNote(request uint32) []byte {
+	r, err := h.incomingRequests.get(request)
+	if err != nil {
+		return nil
+	}
+	var e canon.Encoder
+	for _, s := range []string{r.method, r.scheme, r.authority, r.path, r.remote} {
+		e.String(s)
+	}
+	encodeFields(&e, r.wire)
+	return e.Bytes()
+}
+
 // requestPath is what the request line has, but of a whole URL only the path.
 func requestPath(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") || r.RequestURI == "*" {
@@ -134,25 +152,13 @@ func requestPath(r *http.Request) string {
 // read that waits for more is ended.
 func requestSource(h *Host, w http.ResponseWriter, r *http.Request) *source {
 	var s *source
-	trailers := func() []http1.Field { return requestFields(r.Trailer) }
+	trailers := func() []http1.Field { return sortedFields(r.Trailer) }
 	s = newSource(h, r.Body, trailers, func() {
 		if !s.ended {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 		}
 	})
 	return s
-}
-
-// requestFields lists fields, of which the library has not kept the order:
-// sorted.
-func requestFields(header http.Header) []http1.Field {
-	var list []http1.Field
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		for _, v := range header[name] {
-			list = append(list, http1.Field{Name: name, Value: []byte(v)})
-		}
-	}
-	return list
 }
 
 // validText escapes bytes that are not UTF-8, as they can be in a URL.

@@ -371,26 +371,30 @@ func (s *outputStream) spliceFrom(ctx context.Context, h *Host, c *component.Cal
 	if err != nil {
 		return err
 	}
-	n, err := h.spliceChunk(ctx, s, src, c.Args.U64(), block)
-	return h.moved(ctx, c, n, err)
+	p, err := h.spliceChunk(ctx, s, src, c.Args.U64(), block)
+	if len(p) > 0 && err == nil {
+		c.Note.Blob(p)
+	}
+	return h.moved(ctx, c, len(p), err)
 }
 
 // spliceChunk moves up to n bytes, as far as src and dst go without waiting
-// longer than until each can do something.
-func (h *Host) spliceChunk(ctx context.Context, dst *outputStream, src *inputStream, n uint64, block bool) (int, error) {
+// longer than until each can do something. What it moved is valid until the next
+// call.
+func (h *Host) spliceChunk(ctx context.Context, dst *outputStream, src *inputStream, n uint64, block bool) ([]byte, error) {
 	room, err := dst.room()
 	if block && err == nil {
 		room, err = h.waitRoom(ctx, dst)
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	p := h.scratch[:min(n, uint64(room))]
 	got, err := src.fill(ctx, p, block)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return got, dst.put(p[:got])
+	return p[:got], dst.put(p[:got])
 }
 
 // direct is an output that a write reaches at once.

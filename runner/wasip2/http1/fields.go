@@ -33,6 +33,12 @@ func readLine(r *bufio.Reader, left *int) ([]byte, error) {
 	}
 }
 
+// ReadFields reads fields up to and with the empty line behind them.
+func ReadFields(r *bufio.Reader) ([]Field, error) {
+	left := maxHeader
+	return readFields(r, &left)
+}
+
 // readFields reads fields up to and with the empty line.
 func readFields(r *bufio.Reader, left *int) ([]Field, error) {
 	var fields []Field
