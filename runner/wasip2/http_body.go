@@ -2,6 +2,7 @@ package wasip2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -146,7 +147,8 @@ func (b *body) finish(trailers []http1.Field) *httpError {
 // outgoingBody is the resource outgoing-body.
 type outgoingBody struct {
 	*body
-	taken bool
+	taken   bool
+	writing bool // the guest has the stream
 }
 
 var errUnfinished = httpText("internal-error", "the body was dropped before it was finished")
@@ -163,14 +165,23 @@ func (b *outgoingBody) write(_ context.Context, h *Host, c *component.Call) erro
 	}
 	b.taken = true
 	c.Result.OK()
-	return give(&h.outputs, c, &outputStream{out: b.body})
+	b.writing = true
+	return give(&h.outputs, c, &outputStream{out: b.body, release: func() { b.writing = false }})
 }
+
+// errChild traps a guest that finishes a body of which it has the stream, as the
+// WIT says.
+var errChild = errors.New("the body is finished before its stream is dropped")
 
 // [static]outgoing-body.finish
 func (h *Host) finishOutgoing(_ context.Context, c *component.Call) error {
 	b, err := h.outgoingBodies.take(c.Args.Rep())
 	if err != nil {
 		return err
+	}
+	if b.writing {
+		b.close()
+		return errChild
 	}
 	var trailers []http1.Field
 	if c.Args.Some() {
@@ -258,7 +269,8 @@ func (s *source) Read(ctx context.Context, p []byte) (int, error) {
 // incomingBody is the resource incoming-body.
 type incomingBody struct {
 	*source
-	taken bool
+	taken   bool
+	reading bool // the guest has the stream
 }
 
 func (b *incomingBody) close() { b.release() }
@@ -270,7 +282,9 @@ func (b *incomingBody) stream(_ context.Context, h *Host, c *component.Call) err
 	}
 	b.taken = true
 	c.Result.OK()
-	return give(&h.inputs, c, &inputStream{in: b.source, release: b.use().release})
+	b.reading = true
+	s := b.use()
+	return give(&h.inputs, c, &inputStream{in: s, release: func() { b.reading = false; s.release() }})
 }
 
 // [static]incoming-body.finish
@@ -278,6 +292,10 @@ func (h *Host) finishIncoming(_ context.Context, c *component.Call) error {
 	b, err := h.incomingBodies.take(c.Args.Rep())
 	if err != nil {
 		return err
+	}
+	if b.reading {
+		b.close()
+		return errChild
 	}
 	return give(&h.trailers, c, &futureTrailers{source: b.source})
 }

@@ -457,12 +457,29 @@ func TestHTTPBodySize(t *testing.T) {
 		if tt.name == "long" {
 			g.want("some("+tt.failure+")", web+"http-error-code", u32(1))
 		}
+		g.drop("output", out)
 		g.want(tt.finish, web+"[static]outgoing-body.finish", b, none)
 		if got := g.await(f); got != "some(ok(err("+tt.failure+")))" {
 			t.Errorf("%s: %s", tt.name, got)
 		}
-		g.want("err(closed)", streams+"output-stream.check-write", out)
 	}
+}
+
+// TestBodyChildren has a guest finish bodies whose streams it has.
+func TestBodyChildren(t *testing.T) {
+	addr := rawServer(t, func(conn net.Conn, _ string) {
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})
+	g := newGuest(t, Config{AllowHTTP: []string{"127.0.0.1"}})
+	r := g.request("POST", addr, "/")
+	b := g.rep(web+"[method]outgoing-request.body", r)
+	g.rep(web+"[method]outgoing-body.write", b)
+	g.traps("before its stream is dropped", web+"[static]outgoing-body.finish", b, none)
+
+	body := g.rep(web+consumeResponse, g.response(g.handle(g.request("GET", addr, "/"), none)))
+	in := g.rep(web+"[method]incoming-body.stream", body)
+	g.want(`ok("ok")`, streams+"input-stream.blocking-read", in, u64(10))
+	g.traps("before its stream is dropped", web+"[static]incoming-body.finish", body)
 }
 
 // TestHTTPUnfinished has a guest drop the body before its end.
@@ -549,6 +566,7 @@ func TestHTTPLarge(t *testing.T) {
 				sent += n
 			}
 			if sent == 10<<20 {
+				g.drop("output", out)
 				g.want("ok", web+"[static]outgoing-body.finish", b, none)
 			}
 		}

@@ -129,6 +129,7 @@ func TestServeEcho(t *testing.T) {
 				break
 			}
 		}
+		g.drop("output", out)
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
@@ -173,6 +174,7 @@ func TestServeFailures(t *testing.T) {
 		case `some("/short")`:
 			body, out := g.respond(outparam, field("Content-Length", "4"))
 			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("par"))
+			g.drop("output", out)
 			g.want("err(HTTP-response-body-size(some(3)))", web+"[static]outgoing-body.finish", body, none)
 		}
 		return nil
@@ -220,7 +222,8 @@ func TestServeInformational(t *testing.T) {
 		status := func(v uint16) value { return kase(int(v)) }
 		g.want("err(HTTP-protocol-error)", inform, outparam, status(200), early())
 		g.want("ok", inform, outparam, status(103), early())
-		body, _ := g.respond(outparam)
+		body, out := g.respond(outparam)
+		g.drop("output", out)
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
@@ -249,6 +252,7 @@ func TestServeUnread(t *testing.T) {
 		g.want(`ok("")`, streams+"input-stream.read", in, u64(10))
 		body, out := g.respond(outparam)
 		g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("early"))
+		g.drop("output", out)
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
