@@ -274,7 +274,7 @@ func (s *Signature) Returned(ev *format.Event) bool {
 	case s.Result == nil || s.Clock != NoClock:
 		return true
 	case s.Result.Kind.Scalar():
-		return ev.Has&format.HasValue != 0
+		return ev.Has&(format.HasValue|format.HasOutput) != 0
 	}
 	return ev.Has&(format.HasOutput|format.HasErrno) != 0
 }

@@ -11,6 +11,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"mime"
@@ -91,6 +92,7 @@ type postData struct {
 	Params   []pair `json:"params"`
 	Text     string `json:"text"`
 	Encoding string `json:"_encoding,omitempty"` // "base64" for what is not UTF-8
+	Comment  string `json:"comment,omitempty"`
 }
 
 type content struct {
@@ -199,7 +201,7 @@ func size(m *network.Message, n int64) int64 {
 }
 
 func newPostData(m *network.Message) *postData {
-	p := &postData{MimeType: text(m.Get("Content-Type")), Params: []pair{}}
+	p := &postData{MimeType: text(m.Get("Content-Type")), Params: []pair{}, Comment: cutComment(m)}
 	p.Text, p.Encoding = body(m.Body)
 	if kind, _, _ := mime.ParseMediaType(p.MimeType); kind == "application/x-www-form-urlencoded" && p.Encoding == "" {
 		p.Params = values(p.Text)
@@ -218,13 +220,21 @@ func newResponse(r *network.Response) response {
 		h.Content.MimeType = "x-unknown"
 	}
 	h.Content.Text, h.Content.Encoding = body(r.Body)
-	if kept := int64(len(r.Body)); kept < r.BodyBytes {
-		h.Content.Comment = "text has the first " + strconv.FormatInt(kept, 10) + " bytes"
-		if r.LostBytes > 0 {
-			h.Content.Comment += "; " + strconv.FormatInt(r.LostBytes, 10) + " bytes are not in the trace"
-		}
-	}
+	h.Content.Comment = cutComment(&r.Message)
 	return h
+}
+
+// cutComment says how much of a body there is, empty if all.
+func cutComment(m *network.Message) string {
+	kept := int64(len(m.Body))
+	if kept >= m.BodyBytes {
+		return ""
+	}
+	comment := fmt.Sprintf("text has the first %d bytes", kept)
+	if m.LostBytes > 0 {
+		comment += fmt.Sprintf("; %d of %d are not in the trace", m.LostBytes, m.BodyBytes)
+	}
+	return comment
 }
 
 // body returns the bytes of a body as text, in base64 where they are none.

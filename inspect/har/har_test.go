@@ -103,6 +103,8 @@ const start = 1_700_000_000_000_000_000
 func sample() []*network.Exchange {
 	cut := message(start, start+5e6, "ab\xff", "Content-Type: image/png")
 	cut.BodyBytes = 100
+	lost := message(start, start+2e6, "\x00\xff")
+	lost.BodyBytes, lost.LostBytes = 10, 8
 	return []*network.Exchange{
 		{Event: 7, TimeNS: start, Role: network.Server, Connection: 3, Local: "[::1]:80", Remote: "[::1]:5000",
 			Request: network.Request{Method: "POST", Target: "/p?q=1&r=a%20b&bad=%zz#f", URL: "http://h/p?q=1&r=a%20b&bad=%zz#f",
@@ -113,7 +115,8 @@ func sample() []*network.Exchange {
 			Request:  network.Request{Method: "GET", Target: "/", URL: "http://10.0.0.1:80/", Message: message(start, start+2e6, "")},
 			Response: network.Response{Status: 200, Message: cut}},
 		{Event: 9, TimeNS: start, Role: network.Client, Error: "no response: ECONNRESET",
-			Request: network.Request{Method: "PUT", Target: "/", URL: "http:///", Message: message(start, start+2e6, "\x00\xff")}},
+			Request:  network.Request{Method: "PUT", Target: "/", URL: "http:///", Message: lost},
+			Response: network.Response{Message: network.Message{LastNS: start + 5e6}}},
 		{Event: 10, TimeNS: start, Role: network.Server, Error: "response without a request",
 			Response: network.Response{Status: 408, Message: message(start, start, "")}},
 	}
@@ -196,6 +199,8 @@ func TestEntry(t *testing.T) {
 		{newEntry(list[1]).Response.Content, content{Size: 100, MimeType: "image/png", Text: "YWL/", Encoding: "base64", Comment: "text has the first 3 bytes"}},
 		{newEntry(list[2]).Response, response{Cookies: []cookie{}, Headers: []pair{}, HeadersSize: -1, BodySize: -1, Content: content{MimeType: "x-unknown"}}},
 		{newEntry(list[2]).Request.PostData.Encoding, "base64"},
+		{newEntry(list[2]).Request.PostData.Comment, "text has the first 2 bytes; 8 of 10 are not in the trace"},
+		{newEntry(list[2]).Timings, timings{Send: 2, Wait: 3}}, // until it failed
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -153,23 +153,38 @@ func (c *componentCall) change(rep int64, list []Header) {
 		return
 	}
 	size := headerBytes(list)
-	if size-f.kept > c.room() {
+	if size > maxHead || size-f.kept > c.room() {
 		list, size = nil, 0
 	}
 	c.kept += size - f.kept
-	f.list, f.kept = slices.Clip(list), size
+	f.list, f.kept = slices.Clone(list), size
 }
+
+// headerOverhead is what a header takes beside its name and value.
+const headerOverhead = 32
 
 func headerBytes(list []Header) int {
 	n := 0
 	for _, h := range list {
-		n += len(h.Name) + len(h.Value)
+		n += headerOverhead + len(h.Name) + len(h.Value)
 	}
 	return n
 }
 
+// appendField adds to a list in place, which a guest does field by field.
 func (c *componentCall) appendField() {
-	c.change(c.self(), append(c.fields(c.self()), Header{c.in.String(), string(c.in.Blob())}))
+	f := c.guest.fields[c.self()]
+	if f == nil || c.failed() {
+		return
+	}
+	added := []Header{{c.in.String(), string(c.in.Blob())}}
+	n := headerBytes(added)
+	if f.kept+n > maxHead || n > c.room() {
+		c.change(c.self(), nil)
+		return
+	}
+	f.list, f.kept = append(f.list, added...), f.kept+n
+	c.kept += n
 }
 
 func (c *componentCall) setField() {
@@ -205,10 +220,17 @@ func (c *componentCall) headersOf() {
 
 // setHeaders gives a message the headers of a list.
 func (c *componentCall) setHeaders(s *side, list []Header) {
-	if n := headerBytes(list); n <= c.room() {
-		s.message().Headers = list
-		c.hold(s.exchange, n)
+	s.message().Headers = c.holdList(s, list)
+}
+
+// holdList returns a list that the exchange keeps, nil if it is too large.
+func (c *componentCall) holdList(s *side, list []Header) []Header {
+	n := headerBytes(list)
+	if n > c.room() {
+		return nil
 	}
+	c.hold(s.exchange, n)
+	return list
 }
 
 // newRequest makes an exchange that begins when it is sent.
@@ -445,8 +467,7 @@ func (c *componentCall) finishOutgoing() {
 		m.Complete = true
 	}
 	if c.in.Some() {
-		m.Trailers = c.takeFields(int64(c.in.Rep()))
-		c.hold(s.exchange, headerBytes(m.Trailers))
+		m.Trailers = c.holdList(s, c.takeFields(int64(c.in.Rep())))
 	}
 	c.remove(resOutgoingBody, c.self())
 }
@@ -487,8 +508,7 @@ func (c *componentCall) trailers() {
 	m.Complete = true
 	if c.out.Some() {
 		rep := int64(c.out.Rep())
-		m.Trailers = headers(&c.note)
-		c.hold(s.exchange, headerBytes(m.Trailers))
+		m.Trailers = c.holdList(s, headers(&c.note))
 		c.addFields(rep, m.Trailers)
 	}
 }

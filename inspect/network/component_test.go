@@ -659,6 +659,18 @@ func TestComponentBounds(t *testing.T) {
 	if g.resources != maxResources {
 		t.Errorf("%d resources", g.resources)
 	}
+
+	p = tape{}
+	p.http("[constructor]fields", nil, values{1})
+	p.http("[method]fields.append", joined(values{1, "name"}, blob("")), okay)
+	g = newGuests(p.file(t), h)
+	g.event(&p.events[0])
+	for range 3 * maxHead / headerOverhead {
+		g.event(&p.events[1])
+	}
+	if f := g.tasks[0].fields[1]; f.kept > maxHead || h.kept != f.kept || f.kept != headerBytes(f.list) {
+		t.Errorf("%d bytes of fields, %d held", f.kept, h.kept)
+	}
 }
 
 func ipv4(port int, b ...int) values { return values{0, port, b[0], b[1], b[2], b[3]} }
