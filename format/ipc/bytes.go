@@ -11,7 +11,7 @@ import (
 // the general encoder does, which spends nearly all of its time on that. Their
 // entropy is then coded as zstd does it, to about the same size.
 type byteEncoder struct {
-	blockEncoder
+	*blockEncoder
 	packed  []byte // what s2 made of the data
 	data    []byte
 	dst     []byte

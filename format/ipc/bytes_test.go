@@ -50,7 +50,7 @@ func TestBytesRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e byteEncoder
+	e := byteEncoder{blockEncoder: new(blockEncoder)}
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		for _, n := range []int{1, 2, 100, minBytes, maxBlock - 1, maxBlock, maxBlock + 1, maxBlock + 3, 3 * maxBlock, 1 + r.IntN(5*maxBlock), maxPiece + 5} {
@@ -78,7 +78,7 @@ func TestBytesSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e byteEncoder
+	e := byteEncoder{blockEncoder: new(blockEncoder)}
 	for name, data := range texts(rand.New(rand.NewPCG(1, 1)), 1<<20) {
 		want, got := len(general.zstd.EncodeAll(data, nil)), len(data)
 		if frame, ok := e.append(nil, data); ok {
@@ -101,7 +101,7 @@ func FuzzBytes(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var e byteEncoder
+		e := byteEncoder{blockEncoder: new(blockEncoder)}
 		frame, ok := e.append(nil, data)
 		if !ok {
 			return

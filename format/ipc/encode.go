@@ -74,7 +74,8 @@ type Encoder struct {
 
 // NewEncoder returns an encoder for the codec.
 func NewEncoder(codec Codec) (*Encoder, error) {
-	e := &Encoder{codec: codec, zeros: map[int][]byte{}}
+	blocks := new(blockEncoder)
+	e := &Encoder{codec: codec, words: wordEncoder{blocks}, bytes: byteEncoder{blockEncoder: blocks}, zeros: map[int][]byte{}}
 	switch codec {
 	case None:
 	case Zstd:

@@ -11,7 +11,7 @@ import (
 // sequence: the low bytes as literals, then a match of the high bytes, always at
 // the same distance. A general encoder finds the same sequences at three times the
 // cost, and these columns are most of what an event costs to compress.
-type wordEncoder struct{ blockEncoder }
+type wordEncoder struct{ *blockEncoder }
 
 const maxLowBytes = 5 // more leave no match of at least 3 bytes
 

@@ -50,7 +50,7 @@ func TestWordsRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e wordEncoder
+	e := wordEncoder{new(blockEncoder)}
 	encoded := map[string]bool{}
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 5))
@@ -93,7 +93,7 @@ func FuzzWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, back uint8) {
 		data = data[:len(data)&^7]
-		var e wordEncoder
+		e := wordEncoder{new(blockEncoder)}
 		frame, ok := e.append(nil, data, int(back)+1)
 		if !ok {
 			return
