@@ -30,9 +30,9 @@ What is compressed or encrypted is not found, nor is another notation of a secre
 	},
 	ExitCodes: []cli.ExitCode{
 		{Code: 0, Meaning: "the secrets are masked"},
-		{Code: codeFailed, Meaning: "failed, or a rule found nothing, or the program holds a secret: there is no new trace"},
+		{Code: codeFailed, Meaning: "failed, or a rule found nothing or too few bytes, or the program holds a secret: there is no new trace"},
 		{Code: codeUsage, Meaning: "mistake on the command line"},
-		{Code: codeLost, Meaning: "with --allow-program: the secrets are masked, but not in the program"},
+		{Code: codeLost, Meaning: "with --allow-program or --allow-short: some secrets are left, and told"},
 		{Code: codeCorrupt, Meaning: "corrupt or not a trace"},
 		{Code: 130, Meaning: "interrupted"},
 		{Code: 143, Meaning: "terminated"},
@@ -60,6 +60,7 @@ func (v *redactVerb) bind(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&v.rules.Paths, "path", nil, "what was read from and written to files whose path, as the program sees it, matches `GLOB`; * stands for any text, and without a slash the last element is meant")
 	fs.StringArrayVar(&v.regexps, "regexp", nil, "what matches the regular expression `RE`, or its groups if it has any")
 	fs.BoolVar(&v.allowed.Unmatched, "allow-unmatched", false, "write the trace even if a rule finds nothing")
+	fs.BoolVar(&v.allowed.Short, "allow-short", false, "leave secrets of under 4 bytes as they are")
 	fs.BoolVar(&v.allowed.Program, "allow-program", false, "write the trace even if the program itself holds a secret")
 	v.target.bind(fs)
 	v.source.bind(fs)
@@ -111,7 +112,7 @@ func redactHint(err error) error {
 	case errors.As(err, new(*redact.ProgramError)):
 		return cli.WithHint(err, "--allow-program writes the trace nevertheless: whoever gets it can read that secret in the program")
 	case errors.As(err, new(*redact.ShortError)):
-		return cli.WithHint(err, "choose a rule that finds more of it")
+		return cli.WithHint(err, "choose a rule that finds more of it, or say --allow-short to leave it as it is")
 	case errors.Is(err, edit.ErrLive):
 		return cli.WithHint(err, "tracetool snapshot makes a copy, which can be redacted")
 	}
@@ -130,14 +131,23 @@ func noteRedacted(streams *cli.IO, r *redact.Result) error {
 		}
 		streams.Notef("%s: %s masked in %s", rule, plural(int64(by.Secrets), "secret"), plural(by.Places, "place"))
 	}
+	left := false
 	for _, s := range r.Short {
-		streams.Warnf("%s: %s too short to be searched for: masked in the file only", s.Rule, plural(int64(s.Lines), "line"))
+		if s.File {
+			streams.Warnf("%s: %s too short to be searched for: masked in the file only", s.Rule, plural(int64(s.Count), "line"))
+			continue
+		}
+		left = true
+		streams.Warnf("%s: %s too short to be searched for: not masked", s.Rule, plural(int64(s.Count), "secret"))
 	}
 	for _, rule := range r.Unmatched {
 		streams.Warnf("%s matched nothing", rule)
 	}
 	if len(r.InProgram) > 0 {
+		left = true
 		streams.Warnf("the program itself holds what %s found: it is not masked there", strings.Join(r.InProgram, " and "))
+	}
+	if left {
 		return cli.Exit(codeLost)
 	}
 	return nil

@@ -43,6 +43,7 @@ type Rules struct {
 type Options struct {
 	Unmatched bool // rules that find nothing
 	Program   bool // a program that holds a secret
+	Short     bool // secrets that are too short, which stay
 }
 
 // Result is what was written, and what in it was masked.
@@ -51,13 +52,14 @@ type Result struct {
 	*format.Redacted
 	Unmatched []string // rules that found nothing: "--env TOKEN"
 	InProgram []string // rules that found what the program itself holds
-	Short     []Short  // lines of files that are masked in the file only
+	Short     []Short  // what is too short to be searched for
 }
 
-// Short counts lines of files that are too short to be searched for.
+// Short counts what a rule finds that is too short to be searched for.
 type Short struct {
-	Rule  string
-	Lines int
+	Rule  string // "--env TOKEN"
+	Count int
+	File  bool // these are lines of files, which are masked there; others stay
 }
 
 // ProgramError is the error for secrets that the program holds itself, or that
@@ -144,6 +146,7 @@ func (r *redaction) check() error {
 // find collects the secrets.
 func (r *redaction) find(ctx context.Context) error {
 	r.secrets, r.files = newSecrets(r.rules), newFileRules(r.rules)
+	r.secrets.left = r.options.Short
 	if err := find(ctx, r.in, r.secrets, r.regexps, r.files); err != nil {
 		return err
 	}
@@ -155,7 +158,7 @@ func (r *redaction) find(ctx context.Context) error {
 	}
 	for i, n := range r.secrets.short {
 		if n > 0 {
-			r.result.Short = append(r.result.Short, Short{r.rules[i].String(), n})
+			r.result.Short = append(r.result.Short, Short{r.rules[i].String(), n, r.rules[i].kind == rulePath})
 		}
 	}
 	var err error

@@ -79,11 +79,24 @@ func TestShortLines(t *testing.T) {
 	in := made{events: []format.Event{pathOpen(3, "key", 8), fdRead(8, "on\nlonger\n---- \n"), fdWrite(1, "on")}}.open(t)
 	out, err := redactTrace(t, in, Rules{Paths: []string{"key"}}, Options{})
 	must(t, err)
-	if want := []Short{{"--path key", 1}}; !slices.Equal(out.Short, want) {
+	if want := []Short{{"--path key", 1, true}}; !slices.Equal(out.Short, want) {
 		t.Errorf("short %v, want %v", out.Short, want)
 	}
 	if got := out.texts(t); strings.ReplaceAll(got[1], got[1][:1], "x") != "xx\nxxxxxx\nxxxx \n" || got[2] != "on" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Secrets that are too short stay if they may, and are counted.
+func TestShortSecrets(t *testing.T) {
+	in := made{events: []format.Event{fdRead(0, "a: on\na: longer\n")}}.open(t)
+	out, err := redactTrace(t, in, Rules{Headers: []string{"a"}}, Options{Short: true})
+	must(t, err)
+	if want := []Short{{"--header a", 1, false}}; !slices.Equal(out.Short, want) {
+		t.Errorf("short %v, want %v", out.Short, want)
+	}
+	if n := out.same(t, in); n != 6 {
+		t.Errorf("%d bytes masked, want 6", n)
 	}
 }
 

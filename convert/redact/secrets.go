@@ -66,9 +66,10 @@ type secrets struct {
 	rules  []rule
 	byText map[string][]int // rules that found it, ascending
 	bytes  int
+	left   bool     // what is too short is left as it is
 	found  []bool   // by rule
 	counts []int    // different secrets by rule
-	short  []int    // lines of files that are too short to search for, by rule
+	short  []int    // what is too short to be searched for, by rule: of files lines
 	files  []needle // digests of the contents of files
 }
 
@@ -82,10 +83,15 @@ func (s *secrets) add(rule int, text []byte, where func() string) error {
 	if len(text) == 0 {
 		return nil
 	}
-	if n := telling(text); n < minSecret {
+	n := telling(text)
+	if n < minSecret && !s.left {
 		return &ShortError{Rule: s.rules[rule].String(), Where: where(), Bytes: n}
 	}
 	s.found[rule] = true
+	if n < minSecret {
+		s.short[rule]++
+		return nil
+	}
 	by, known := s.byText[string(text)]
 	for _, r := range by {
 		if r == rule {
