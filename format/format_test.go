@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -267,4 +268,15 @@ func FuzzFrameHeader(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRedactedAdd(t *testing.T) {
+	a := &Redacted{Rules: []RedactedBy{{Rule: "env", Name: "A", Secrets: 1, Places: 2}}, Places: 2}
+	b := &Redacted{Rules: []RedactedBy{{Rule: "regexp", Secrets: 3, Places: 4}}, Places: 4}
+	both := &Redacted{Rules: []RedactedBy{a.Rules[0], b.Rules[0]}, Places: 6}
+	for _, test := range []struct{ a, b, want *Redacted }{{nil, nil, nil}, {a, nil, a}, {nil, b, b}, {a, b, both}} {
+		if got := test.a.Add(test.b); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%v and %v: %v, want %v", test.a, test.b, got, test.want)
+		}
+	}
 }

@@ -1,5 +1,10 @@
 package format
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Header says what a trace is of: everything known when recording begins. It
 // is stored once, as JSON under KeyHeader in the schema's metadata.
 type Header struct {
@@ -27,6 +32,8 @@ type Header struct {
 	// Partial: the events are answers of some functions only, and not all that
 	// the program did.
 	Partial *Partial `json:"partial,omitempty"`
+	// Redacted: bytes were masked, and hashes that may tell of them removed.
+	Redacted *Redacted `json:"redacted,omitempty"`
 }
 
 // Partial says of a trace that it was made from one of another recorder, which
@@ -35,6 +42,30 @@ type Header struct {
 type Partial struct {
 	Recorder string `json:"recorder"`       // "wasm-rr"
 	Lost     string `json:"lost,omitempty"` // what its own trace lacks, if that was cut
+}
+
+// Redacted says what was masked in a trace, and nothing of what it was.
+type Redacted struct {
+	Rules  []RedactedBy `json:"rules"`  // in the order of the header, env, path and regexp rules; those of an earlier redaction first
+	Places int64        `json:"places"` // that were masked; one that several rules found counts once
+}
+
+// Add returns the sum of two redactions, of which either may be nil.
+func (r *Redacted) Add(o *Redacted) *Redacted {
+	if r == nil || o == nil {
+		return cmp.Or(r, o)
+	}
+	return &Redacted{Rules: slices.Concat(r.Rules, o.Rules), Places: r.Places + o.Places}
+}
+
+// RedactedBy is a rule that found what was masked.
+type RedactedBy struct {
+	Rule string `json:"rule"` // "header", "env", "path" or "regexp"
+	// Name is the name of the header field or of the variable, or the pattern of
+	// the path. A regular expression may spell a secret and is not kept.
+	Name    string `json:"name,omitempty"`
+	Secrets int    `json:"secrets"` // different byte strings that it found
+	Places  int64  `json:"places"`  // where those, or encodings of them, were masked
 }
 
 // Program is what was run and what it was given.

@@ -40,6 +40,8 @@ type Summary struct {
 	Partial *format.Partial   `json:"partial,omitempty"`
 	Tags    map[string]string `json:"tags,omitempty"`
 
+	Redacted *format.Redacted `json:"redacted,omitempty"` // what was masked in it
+
 	DurationNS  int64 `json:"duration_ns"` // from the first event to the last
 	FirstTimeNS int64 `json:"first_time_ns,string"`
 	LastTimeNS  int64 `json:"last_time_ns,string"`
@@ -80,7 +82,7 @@ func Summarize(f *reader.File) (*Summary, error) {
 	}
 	h, sum := f.Header(), f.Summary()
 	s := &Summary{
-		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source, Partial: h.Partial, Tags: h.Tags,
+		ID: h.ID, State: stateOf(f), Start: time.Unix(0, h.StartNS).UTC(), Tool: h.Tool, Version: h.Version, Source: h.Source, Partial: h.Partial, Tags: h.Tags, Redacted: h.Redacted,
 		FirstTimeNS: sum.FirstTimeNS, LastTimeNS: sum.LastTimeNS, DurationNS: span(sum.FirstTimeNS, sum.LastTimeNS),
 		Program: h.Program, Host: h.Host, Exit: sum.Exit,
 		Modules: modules(f), Attachments: Attachments(f),

@@ -73,6 +73,7 @@ func (s *Summary) writeFacts(p page) {
 		p.fact("Partial", "only what "+escape(s.Partial.Recorder)+" keeps: answers of some functions")
 		p.fact("Lost", escape(s.Partial.Lost))
 	}
+	p.list("Redacted", redactedLines(s.Redacted))
 	p.list("Tags", tagLines(s.Tags))
 	p.list("Modules", mapped(s.Modules, moduleLine))
 	s.writeProgram(p)
@@ -127,6 +128,29 @@ func mapped[T any](list []T, text func(T) string) []string {
 		lines[i] = text(v)
 	}
 	return lines
+}
+
+// redactedLines are "2 places", and "header authorization: 1 secret, 2 places".
+func redactedLines(r *format.Redacted) []string {
+	if r == nil {
+		return nil
+	}
+	lines := []string{plural(r.Places, "place")}
+	for _, by := range r.Rules {
+		rule := escape(by.Rule)
+		if by.Name != "" {
+			rule += " " + escape(by.Name)
+		}
+		lines = append(lines, rule+": "+plural(int64(by.Secrets), "secret")+", "+plural(by.Places, "place"))
+	}
+	return lines
+}
+
+func plural(n int64, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + word
 }
 
 func tagLines(tags map[string]string) []string {

@@ -21,6 +21,7 @@ type DivergenceError struct {
 	Differences []call.Difference // in the arguments
 	Before      []string          // the events before it, each with its number
 	Stack       []string          // of the guest, see Trap
+	Redacted    bool              // the trace was: the guest is likely to have computed something of a masked secret
 }
 
 // Error is one line.
@@ -41,8 +42,14 @@ func (e *DivergenceError) Error() string {
 	default:
 		s += e.Reason
 	}
+	if e.Redacted {
+		s += redactedNote
+	}
 	return s
 }
+
+// redactedNote is said of a divergence in a trace that was redacted.
+const redactedNote = "; the trace was redacted: this is likely to be the first call that follows from a masked secret"
 
 func orNothing(s string) string {
 	if s == "" {
@@ -59,6 +66,9 @@ func (e *DivergenceError) Report(w io.Writer) error {
 	fmt.Fprintf(&b, "  recorded  %s\n  now       %s\n", orNothing(e.Recorded), orNothing(e.Now))
 	for _, d := range e.Differences {
 		fmt.Fprintf(&b, "\n%s\n  recorded  %s\n  now       %s\n", d.Name, d.Recorded, d.Now)
+	}
+	if e.Redacted {
+		fmt.Fprintf(&b, "\nredacted\n  secrets in this trace are masked: this is likely to be the first call that follows\n  from one, as a hash, an encoding or a decision does\n")
 	}
 	section(&b, "before it", e.Before)
 	section(&b, "stack of the guest", e.Stack)
@@ -79,7 +89,7 @@ func section(b *bytes.Buffer, title string, lines []string) {
 // diverge ends the replay with a divergence at the cursor's event. Recorded and
 // now may be nil, fn is the function the guest called now.
 func (r *replay) diverge(fn *function, recorded, now *format.Event, reason string) {
-	e := &DivergenceError{Event: r.cur.number(), Reason: reason}
+	e := &DivergenceError{Event: r.cur.number(), Reason: reason, Redacted: r.header.Redacted != nil}
 	if recorded != nil {
 		e.Recorded = r.format(r.whole(recorded))
 		if recorded.Kind == format.KindCall {

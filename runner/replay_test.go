@@ -20,8 +20,15 @@ import (
 // rewrite copies a trace's events through edit, which may change one or drop it.
 func rewrite(t *testing.T, path string, edit func(*format.Event) bool) string {
 	t.Helper()
+	return rewriteRedacted(t, path, nil, edit)
+}
+
+// rewriteRedacted is rewrite for a trace that says that it was redacted.
+func rewriteRedacted(t *testing.T, path string, redacted *format.Redacted, edit func(*format.Event) bool) string {
+	t.Helper()
 	f := open(t, path)
 	h := *f.Header()
+	h.Redacted = redacted
 	to := filepath.Join(t.TempDir(), "edited"+format.Extension)
 	w, err := writer.Create(to, writer.Options{Header: &h, Modules: f.Modules(), Functions: f.Functions()})
 	if err != nil {
@@ -176,6 +183,34 @@ func TestReport(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Errorf("report:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A hash that is missing is unknown where the trace was redacted, and what
+// differs is told to be likely to follow from a secret.
+func TestRedacted(t *testing.T) {
+	rec := record(t, example(t, "hello/hello.wasm"), Config{Stdin: strings.NewReader("Ada\n")})
+	unhashed := func(e *format.Event) bool { e.Hash, e.Has = 0, e.Has&^format.HasHash; return true }
+	_, _, _, err := replayed(t, rewrite(t, rec.path, unhashed), ReplayConfig{})
+	if diverged := new(DivergenceError); !errors.As(err, &diverged) || diverged.Redacted {
+		t.Errorf("hashes missing: %v, want a divergence of a trace that was not redacted", err)
+	}
+	for _, engine := range []Engine{EngineCompiler, EngineInterpreter} {
+		result, stdout, _, err := replayed(t, rewriteRedacted(t, rec.path, &format.Redacted{}, unhashed), ReplayConfig{Engine: engine})
+		if err != nil || stdout != rec.stdout || result.End != EndExit {
+			t.Errorf("%s: %+v, stdout %q, %v", engine, result, stdout, err)
+		}
+	}
+	_, _, _, err = replayed(t, rewriteRedacted(t, rec.path, &format.Redacted{}, func(e *format.Event) bool {
+		e.Input = bytes.ReplaceAll(e.Input, []byte("Ada"), []byte("xxx"))
+		return unhashed(e)
+	}), ReplayConfig{})
+	diverged := new(DivergenceError)
+	if !errors.As(err, &diverged) || !diverged.Redacted || diverged.Function != "fd_write" {
+		t.Fatalf("masked: %v, want a divergence of a redacted trace", err)
+	}
+	if !strings.Contains(err.Error(), redactedNote) || !strings.Contains(report(err), "\nredacted\n") {
+		t.Errorf("masked: %v\n%s", err, report(err))
 	}
 }
 

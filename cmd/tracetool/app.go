@@ -41,7 +41,7 @@ func newApp() *cli.App {
 			recordCommand, replayCommand, runCommand, serveCommand, sessionCommand,
 			getCommand, describeCommand, exportCommand, importCommand, deleteCommand, gcCommand, configCommand,
 			inspectCommand, logsCommand, traceCommand, catCommand, headCommand, diffCommand, profileCommand, verifyCommand,
-			convertCommand, filterCommand, mergeCommand, recoverCommand, snapshotCommand, moduleCommand,
+			convertCommand, filterCommand, mergeCommand, redactCommand, recoverCommand, snapshotCommand, moduleCommand,
 		},
 		Modules:   []string{"github.com/tetratelabs/wazero", "github.com/apache/arrow/go/v15"},
 		ExitCodes: exitCodes,

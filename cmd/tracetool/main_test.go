@@ -107,11 +107,12 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// served FILE PATH STATUS asks the server whose address is in what serve says in a
-// file, as soon as it is, and checks the status.
+// served FILE PATH STATUS [NAME=VALUE...] asks the server whose address is in what
+// serve says in a file, as soon as it is, with these header fields, and checks the
+// status.
 func served(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: served FILE PATH STATUS")
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: served FILE PATH STATUS [NAME=VALUE...]")
 	}
 	address := regexp.MustCompile(`http://[0-9.:]+`)
 	for range 500 {
@@ -121,7 +122,13 @@ func served(ts *testscript.TestScript, neg bool, args []string) {
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		resp, err := http.Get(url + args[1])
+		req, err := http.NewRequest(http.MethodGet, url+args[1], nil)
+		ts.Check(err)
+		for _, field := range args[3:] {
+			name, value, _ := strings.Cut(field, "=")
+			req.Header.Set(name, value)
+		}
+		resp, err := http.DefaultClient.Do(req)
 		ts.Check(err)
 		_, _ = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()

@@ -320,3 +320,36 @@ func TestComponentOnTheNetwork(t *testing.T) {
 		t.Errorf("sockets: %s", out)
 	}
 }
+
+// A module gets HTTP as bytes of a socket: a field in them is a secret wherever it
+// is, here in a body that the server sends back in two pieces.
+func TestRedactedServer(t *testing.T) {
+	dir := t.TempDir()
+	trace, out := filepath.Join(dir, "server.trace.arrow"), filepath.Join(dir, "out.trace.arrow")
+	const secret = "abcdef-0123456789"
+	recordDuring(t, func() {
+		r, err := http.NewRequest("POST", "http://"+listenAddress(t, trace)+"/echo", strings.NewReader("it is "+secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+secret)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if string(body) != "it is "+secret {
+			t.Fatalf("the server answers %q", body)
+		}
+	}, serverWasm, "-t", trace, "--listen", "127.0.0.1:0", "--", "1")
+	tool(t, 0, "redact", trace, out, "--header", "authorization", "--compression", "none")
+	data, err := os.ReadFile(out)
+	if err != nil || bytes.Contains(data, []byte(secret)) {
+		t.Fatalf("%v, the secret is there: %t", err, err == nil)
+	}
+	tool(t, 0, "replay", out)
+	shown := toolOut(t, 0, "trace", "request", "-v", out)
+	wantContains(t, shown, "Authorization: Bearer ")
+	wantContains(t, shown, "it is ")
+}

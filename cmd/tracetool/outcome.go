@@ -49,6 +49,7 @@ type divergence struct {
 	Differences []difference `json:"differences,omitempty"`
 	Before      []string     `json:"before,omitempty"`
 	Stack       []string     `json:"stack,omitempty"`
+	Redacted    bool         `json:"redacted,omitempty"` // the trace was: the call may follow from a masked secret
 }
 
 type difference struct {
@@ -68,7 +69,7 @@ func (o *outcome) fill(r *runner.Result, err error) {
 	var d *runner.DivergenceError
 	if errors.As(err, &d) {
 		o.End = runner.EndDiverged
-		o.Divergence = &divergence{d.Event, d.Reason, d.Function, d.Recorded, d.Now, differences(d.Differences), d.Before, d.Stack}
+		o.Divergence = &divergence{d.Event, d.Reason, d.Function, d.Recorded, d.Now, differences(d.Differences), d.Before, d.Stack, d.Redacted}
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package edit makes traces from traces: Filter keeps some events, Merge joins
 // several traces by time, Recover saves what a damaged file or a dead recorder
 // left, Snapshot copies a recording in progress, AddAttachment embeds one more
-// file.
+// file, and Rewrite is for packages that change what the rows hold.
 //
 // Each writes a new trace; the file appears under its name only when it is
 // complete. Attachments are copied, and the header's Source says what the trace

@@ -59,7 +59,7 @@ func Merge(ctx context.Context, ins []*reader.File, out Output) (*Result, error)
 // mergeHeaders returns a header of what the traces have in common.
 func mergeHeaders(ins []*reader.File) (*format.Header, error) {
 	h := *ins[0].Header()
-	h.ID, h.Functions, h.Session = "", nil, nil
+	h.ID, h.Functions, h.Session, h.Redacted = "", nil, nil, nil
 	for i, in := range ins {
 		if in.IsEvents() != ins[0].IsEvents() {
 			return nil, fmt.Errorf("trace %d and trace 1: one has events, the other other records", i+1)
@@ -73,6 +73,7 @@ func mergeHeaders(ins []*reader.File) (*format.Header, error) {
 		if !reflect.DeepEqual(h.Host, o.Host) {
 			h.Host = nil
 		}
+		h.Redacted = h.Redacted.Add(o.Redacted)
 		if err := addFunctions(&h, o, i); err != nil {
 			return nil, err
 		}

@@ -154,7 +154,7 @@ func (c *comparison) hash() {
 	if (c.a.Has^c.b.Has)&format.HasHash == 0 && c.a.Hash == c.b.Hash {
 		return
 	}
-	ofText := c.fn != nil && (hashedText(c.fn, c.h, c.a) || hashedText(c.fn, c.h, c.b))
+	ofText := c.fn != nil && (HashesText(c.fn, c.h, c.a) || HashesText(c.fn, c.h, c.b))
 	switch {
 	case ofText && c.found == nil:
 		c.add("text (hash of all of it)", hashText(c.a), hashText(c.b))
@@ -163,8 +163,12 @@ func (c *comparison) hash() {
 	}
 }
 
-// hashedText: Hash is of the text, because Input need not have all of it.
-func hashedText(fn *format.Function, h *format.Header, ev *format.Event) bool {
+// HashesText reports whether the hash of a call is of text that the guest wrote,
+// because Input need not have all of it. Calls of components have no other.
+func HashesText(fn *format.Function, h *format.Header, ev *format.Event) bool {
+	if fn.Signature != "" {
+		return ev.Has&format.HasHash != 0
+	}
 	for _, b := range SplitInput(fn, ev) {
 		if b.Region.Kind == format.RegionGather {
 			return limited(fn, h, ev, b.Data)

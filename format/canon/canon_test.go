@@ -3,7 +3,9 @@ package canon
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -282,5 +284,26 @@ func checkValue(t *testing.T, typ *Type, data []byte) {
 				t.Fatalf("%s: a control character", typ)
 			}
 		}
+	}
+}
+
+// Texts are the strings and bytes of a value, with their places.
+func TestTexts(t *testing.T) {
+	typ := parseType(t, "result<list<tuple<string, list<u8>, u32, option<string>>>, string>")
+	value := "\x00\x02\x01a\x02\x00\xff\x05\x00\x00\x01x\x07\x01\x03end"
+	var got []string
+	each := func(of *Type, at int, text []byte) {
+		got = append(got, fmt.Sprintf("%s %d %q", of.Kind, at, text))
+		if string(text) != value[at:at+len(text)] {
+			t.Errorf("at %d is %q, not %q", at, value[at:at+len(text)], text)
+		}
+	}
+	rest, err := Texts(typ, []byte(value+"more"), each)
+	want := []string{`string 3 "a"`, `list 5 "\x00\xff"`, `string 10 ""`, `list 11 "x"`, `string 15 "end"`}
+	if err != nil || string(rest) != "more" || !slices.Equal(got, want) {
+		t.Errorf("texts %q, want %q; rest %q, %v", got, want, rest, err)
+	}
+	if _, err := Texts(typ, []byte(value[:len(value)-1]), func(*Type, int, []byte) {}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a value that is cut: %v", err)
 	}
 }

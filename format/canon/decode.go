@@ -22,6 +22,7 @@ type Decoder struct {
 	data []byte
 	size int // bytes of the whole
 	err  error
+	text func(t *Type, at int, data []byte) // of Texts
 }
 
 // NewDecoder reads data.
@@ -199,9 +200,9 @@ func (d *Decoder) Char() rune {
 func (d *Decoder) Blob() []byte { return d.take(d.U64()) }
 
 // String reads a string.
-func (d *Decoder) String() string { return string(d.text()) }
+func (d *Decoder) String() string { return string(d.utf8()) }
 
-func (d *Decoder) text() []byte {
+func (d *Decoder) utf8() []byte {
 	data := d.Blob()
 	if !utf8.Valid(data) {
 		d.fail("a string that is not UTF-8")

@@ -46,7 +46,7 @@ func (p *printer) value(dst []byte, t *Type) []byte {
 	}
 	switch t.Kind {
 	case String:
-		return appendQuoted(dst, p.d.text(), p.maxText)
+		return appendQuoted(dst, p.d.utf8(), p.maxText)
 	case List:
 		return p.list(dst, t.Elem)
 	case Record, Tuple:

@@ -17,6 +17,23 @@ func ValidateArgs(params []Field, data []byte) error {
 	return d.End()
 }
 
+// Texts checks as Validate does that data begins with a value of type t, and
+// calls each with every string and list<u8> in it: the type, and the bytes,
+// which begin at data[at]. What follows the value is returned.
+func Texts(t *Type, data []byte, each func(t *Type, at int, text []byte)) (rest []byte, err error) {
+	d := NewDecoder(data)
+	d.text = each
+	d.skip(t)
+	return d.data, d.err
+}
+
+// tell tells Texts of the bytes that were read last.
+func (d *Decoder) tell(t *Type, data []byte) {
+	if d.text != nil && d.err == nil {
+		d.text(t, d.size-len(d.data)-len(data), data)
+	}
+}
+
 // skip reads a value of type t and checks it.
 func (d *Decoder) skip(t *Type) {
 	if d.err != nil {
@@ -28,9 +45,9 @@ func (d *Decoder) skip(t *Type) {
 	case U8, U16, U32, U64, S8, S16, S32, S64, F32, F64, Char:
 		d.skipNumber(t.Kind)
 	case String:
-		d.text()
+		d.tell(t, d.utf8())
 	case List:
-		d.skipList(t.Elem)
+		d.skipList(t)
 	case Record, Tuple:
 		for _, f := range t.Fields {
 			d.skip(f.Type)
@@ -83,16 +100,16 @@ func (d *Decoder) skipNumber(k Kind) {
 	}
 }
 
-func (d *Decoder) skipList(elem *Type) {
-	if elem.Kind == U8 {
-		d.Blob()
+func (d *Decoder) skipList(t *Type) {
+	if t.Elem.Kind == U8 {
+		d.tell(t, d.Blob())
 		return
 	}
 	for range d.Len() {
 		if d.err != nil {
 			return
 		}
-		d.skip(elem)
+		d.skip(t.Elem)
 	}
 }
 
