@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import measure
 import rows
 import server
 from tool import EXTENSION, fail, tracetool
@@ -57,7 +58,7 @@ class Matrix:
 
     def execute(self, case, what, command, flags, **kwargs):
         start = time.monotonic()
-        done = subprocess.run(["timeout", "120", *command, os.environ["TRACETOOL"], *map(str, flags)], capture_output=True, **kwargs)
+        done = execute(["timeout", "120", *command, os.environ["TRACETOOL"], *map(str, flags)], **kwargs)
         case.seconds[what] = time.monotonic() - start
         if done.returncode in OURS:
             case.problems.append(f"{what}: exit code {done.returncode}\n{text(done.stderr)}")
@@ -92,6 +93,19 @@ class Matrix:
                     got = re.sub(rb"(?m)^warning: recorded on .*\n", b"", got)
                 if got != want:
                     case.problems.append(f"{stream} of the replay by the {engine}: {text(got)}\nrecorded: {text(want)}")
+
+
+def execute(command, input=b"", **kwargs):
+    """Runs a command, with stdin at once, or in pieces with pauses."""
+    if isinstance(input, bytes):
+        return subprocess.run(command, input=input, capture_output=True, **kwargs)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    for piece in input:
+        time.sleep(0.1)
+        process.stdin.write(piece)
+        process.stdin.flush()
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def text(value):
@@ -157,10 +171,11 @@ def check_wants(cases, update):
 def main():
     update = "--update" in sys.argv
     programs, work, *languages = [a for a in sys.argv[1:] if not a.startswith("-")]
+    languages = languages or LANGUAGES
     matrix = Matrix(pathlib.Path(programs), pathlib.Path(work))
     cases = [
         Case(language, row, engine, matrix.work / f"{language}-{row.name}-{engine}")
-        for language in languages or LANGUAGES
+        for language in languages
         for row in rows.ROWS
         if language in row.languages
         for engine in ENGINES.get(language, ["compiler"])
@@ -171,6 +186,7 @@ def main():
     servers = server.Servers()
     list(pool.map(lambda case: matrix.record(case, servers), cases))
     check_wants(cases, update)
+    costs = measure.Measure(matrix, servers).run(languages)
     servers.stop()
     isolated = isolation()
     list(pool.map(lambda case: matrix.replay(case, isolated), cases))
@@ -181,8 +197,8 @@ def main():
     bad = [c for c in cases if c.problems]
     for case in bad:
         print(f"\n{case}:\n" + "\n".join(case.problems))
-    if bad:
-        fail(f"{len(bad)} of {len(cases)} cases")
+    if bad or costs:
+        fail("\n".join([f"{len(bad)} of {len(cases)} cases", *costs]))
     print(f"{len(cases)} cases agree")
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 ALL = ("rust", "javascript", "python", "c", "go")
 HTTP = ("rust", "javascript", "python")
+SOCKETS = ("rust", "python")  # componentize-js 0.23 loses the class of wasi:sockets/network
 RUST = ("rust",)
 
 
@@ -12,7 +13,7 @@ class Row:
     name: str
     languages: tuple = RUST
     given: tuple = ()  # flags
-    stdin: bytes = b""
+    stdin: object = b""  # bytes, or several that come one after the other
     net: str = ""  # of Servers, allowed to sockets and the program's argument
     http: str = ""  # of Servers, allowed to requests and the program's argument
     varies: bool = False  # numbers in the output differ from run to run
@@ -39,6 +40,8 @@ ROWS = [
     Row("environment", ALL, ("--env", "GIVEN", "--env", "SET=gr\u00fc\u00dfe \U0001f600", "--cwd", "/work")),
     Row("lines", ALL, stdin=LINES),
     Row("whole", ALL, stdin=WHOLE),
+    Row("pauses", stdin=(b"one\n", b"two\n", b"three"), varies=True),
+    Row("links", given=("--dir", "data")),
     Row("files", ALL, ("--dir", "data::/data", "--env", "PWD=/"), varies=True),
     Row("panic", ALL),
     Row("trap", ("rust", "c")),
@@ -47,10 +50,12 @@ ROWS = [
     Row("overflow", ("rust", "c"), crosses=False),
     Row("exit", ALL),
     Row("fail", RUST),
-    Row("tcp", ("rust", "python"), net="tcp"),
+    Row("tcp", SOCKETS, net="tcp"),
     Row("tcp-listen", given=("--allow-net", "--listen", "127.0.0.1:0")),
     Row("tcp-refused", net="refused"),
-    Row("udp", given=("--allow-net",), net="udp"),
+    Row("tcp-reset", net="reset"),
+    Row("tcp-wait", given=("--allow-net", "--listen", "127.0.0.1:0"), net="tcp"),
+    Row("udp", SOCKETS, given=("--allow-net",), net="udp"),
     Row("lookup", given=("--allow-net",)),
     Row("get", HTTP, http="http"),
     Row("methods", http="http"),
@@ -59,6 +64,9 @@ ROWS = [
     Row("four", HTTP, http="http"),
     Row("together", HTTP, http="http"),
     Row("chunked", HTTP, http="http"),
+    Row("unusual", http="http"),
+    Row("garbage", http="http"),
+    Row("trailers", http="http"),
     Row("cut", HTTP, http="http"),
     Row("refused", HTTP, http="refused"),
     Row("unknown", HTTP, http="unknown"),

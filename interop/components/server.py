@@ -8,6 +8,7 @@ import hashlib
 import random
 import socket
 import socketserver
+import struct
 import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
@@ -23,7 +24,7 @@ class Request:
         self.method, target, _ = file.readline().decode("latin-1").split(" ", 2)
         self.path = urlsplit(target).path
         self.query = dict(parse_qsl(urlsplit(target).query))
-        self.fields = []
+        self.fields, self.trailers = [], []
         while line := file.readline().decode("latin-1").strip():
             name, _, value = line.partition(":")
             self.fields.append((name, value.strip()))
@@ -40,8 +41,8 @@ class Request:
         while size := int(self.file.readline(), 16):
             yield self.file.read(size)
             self.file.readline()
-        while self.file.readline().strip():
-            pass
+        while line := self.file.readline().decode("latin-1").strip():
+            self.trailers.append(line)
 
 
 def head(fields, status=200):
@@ -121,6 +122,38 @@ def status(request):
     yield head([("Location", "/get")], code) if code == 204 else whole(b"", ("Location", "/get"), status=code)
 
 
+def informed(request):
+    yield b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + b"HTTP/1.1 100 Continue\r\n\r\n" + whole(b"after two interim responses\n")
+
+
+def endless(request):
+    """A body that ends with the connection, its head sent byte by byte."""
+    for byte in b"HTTP/1.0 200 \r\nX-Slow:  spaces around \t \r\n\r\n":
+        yield bytes([byte])
+    yield b"until the end\n"
+
+
+def longer(request):
+    yield whole(b"as told") + b" and more"
+
+
+def garbage(request):
+    yield {"status": b"HTTP/1.1 OK\r\n\r\n", "field": b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "text": b"hello\r\n\r\n",
+           "length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+           "lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+           "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}[request.query["kind"]]  # fmt: skip
+
+
+def many_fields(request):
+    yield whole(b"", *[(f"X-{i}", "v" * 1000) for i in range(int(request.query["n"]))])
+
+
+def trailers(request):
+    """Says which trailers it got."""
+    body, rest = request.body(), request.trailers
+    yield whole(f"{len(body)} bytes, then {rest}\n".encode())
+
+
 def early(request):
     """Answers before it has read the body."""
     yield whole(b"too large\n", status=413)
@@ -139,6 +172,7 @@ def missing(request):
 HANDLERS = {
     "/get": get, "/echo": echo, "/digest": digest, "/chunked": chunked, "/cut": cut, "/cut-chunk": cut_chunk, "/cut-head": cut_head,
     "/slow": slow, "/drip": drip, "/fields": fields, "/random": random_bytes, "/status": status, "/early": early, "/close": close,
+    "/informed": informed, "/endless": endless, "/longer": longer, "/garbage": garbage, "/many-fields": many_fields, "/trailers": trailers,
 }  # fmt: skip
 
 
@@ -160,6 +194,17 @@ class TCP(socketserver.BaseRequestHandler):
             self.request.sendall(data.upper())
 
 
+class Reset(socketserver.BaseRequestHandler):
+    """Sends a little and resets the connection."""
+
+    def handle(self):
+        self.request.recv(5)
+        self.request.sendall(b"bye")
+        time.sleep(0.05)
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.request.close()
+
+
 class UDP(socketserver.BaseRequestHandler):
     def handle(self):
         data, connection = self.request
@@ -173,12 +218,12 @@ class ThreadingServer(socketserver.ThreadingTCPServer):
 
 
 class Servers:
-    """The addresses http, tcp and udp of three servers, and those of nobody: refused and unknown."""
+    """The addresses http, tcp, udp and reset of four servers, and those of nobody: refused and unknown."""
 
     def __init__(self):
         address = ("127.0.0.1", 0)
-        self.servers = [ThreadingServer(address, HTTP), ThreadingServer(address, TCP), socketserver.ThreadingUDPServer(address, UDP)]
-        self.http, self.tcp, self.udp = (f"127.0.0.1:{s.server_address[1]}" for s in self.servers)
+        self.servers = [ThreadingServer(address, HTTP), ThreadingServer(address, TCP), socketserver.ThreadingUDPServer(address, UDP), ThreadingServer(address, Reset)]
+        self.http, self.tcp, self.udp, self.reset = (f"127.0.0.1:{s.server_address[1]}" for s in self.servers)
         self.refused, self.unknown = refused(), "no-such-host.invalid:80"
         for server in self.servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

@@ -107,6 +107,17 @@ def tcp(address):
         s.sendall(b"hello")
         with s.makefile("rb") as f:
             print(f.read(5))
+            s.sendall(b"x" * 50_000)
+            s.shutdown(socket.SHUT_WR)
+            print(len(f.read()))
+
+
+def udp(address):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        s.sendto(b"a datagram", split(address))
+        data, sender = s.recvfrom(100)
+        print(data, sender == split(address))
 
 
 def split(address):
@@ -264,6 +275,7 @@ ROWS = {
     "memory": memory,
     "exit": lambda: sys.exit(3),
     "tcp": tcp,
+    "udp": udp,
     "get": lambda to: ask(to, "/get?a=1&b=two", "/nowhere", "/status?code=204", "/status?code=302"),
     "post-before": lambda to: post(to, before=True),
     "post-after": lambda to: post(to, before=False),

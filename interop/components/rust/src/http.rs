@@ -30,6 +30,9 @@ pub fn row(row: &str, to: &str) {
         "four" => four(to),
         "together" => together(to),
         "chunked" => ["/chunked", "/drip"].into_iter().for_each(show),
+        "unusual" => ["/informed", "/endless", "/longer", "/many-fields?n=100", "/many-fields?n=1000"].into_iter().for_each(show),
+        "garbage" => ["status", "field", "text", "length", "lengths", "chunk"].into_iter().for_each(|kind| show(&format!("/garbage?kind={kind}"))),
+        "trailers" => trailers(to),
         "cut" => ["/cut", "/cut-chunk", "/cut-head", "/close"].into_iter().for_each(show),
         "refused" | "unknown" => show("/"),
         "fields" => fields(to),
@@ -96,6 +99,17 @@ fn fields(to: &str) {
         println!("{name}: {value:?}");
     }
     println!("{:?}", read(response));
+}
+
+fn trailers(to: &str) {
+    let request = OutgoingRequest::new(Fields::new());
+    target(&request, to, &Method::Post, "/trailers");
+    let body = request.body().unwrap();
+    let future = handle(request, None);
+    body.write().unwrap().blocking_write_and_flush(b"a body").unwrap();
+    let fields = Fields::from_list(&[("x-b".into(), b"1".to_vec()), ("X-A".into(), b"2".to_vec()), ("x-b".into(), b"3".to_vec())]).unwrap();
+    OutgoingBody::finish(body, Some(fields)).unwrap();
+    show("trailers", future);
 }
 
 fn large_up(to: &str) {

@@ -5,6 +5,9 @@ use std::hash::BuildHasher;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fs, thread};
+use wasip2::clocks::wall_clock::Datetime;
+use wasip2::filesystem::types::{DescriptorFlags, NewTimestamp, OpenFlags, PathFlags};
+use wasip2::io::poll::poll;
 
 pub fn clocks() {
     let start = Instant::now();
@@ -42,6 +45,26 @@ pub fn lines() {
     }
 }
 
+/// Waits for stdin and for a timer at once, until stdin ends.
+pub fn pauses() {
+    let stdin = wasip2::cli::stdin::get_stdin();
+    let ready = stdin.subscribe();
+    let (mut waits, mut read) = (0, Vec::new());
+    loop {
+        let timer = wasip2::clocks::monotonic_clock::subscribe_duration(10_000_000);
+        if poll(&[&ready, &timer]) == [1] {
+            waits += 1;
+            continue;
+        }
+        match stdin.read(100) {
+            Ok(piece) => read.extend(piece),
+            Err(_) => break,
+        }
+    }
+    println!("waited: {}, {waits} times; ready at the end: {}", waits > 3, ready.ready());
+    println!("{:?}", String::from_utf8_lossy(&read));
+}
+
 pub fn whole() {
     let mut data = Vec::new();
     io::stdin().read_to_end(&mut data).unwrap();
@@ -72,6 +95,26 @@ pub fn files() {
     println!("{:?}", fs::remove_dir("data/new").unwrap_err().kind());
     fs::remove_dir_all("data/new").unwrap();
     println!("{}", fs::exists("data/new").unwrap());
+}
+
+pub fn links() {
+    let (root, _) = wasip2::filesystem::preopens::get_directories().remove(0);
+    println!("{:?}", root.symlink_at("notes.txt", "link"));
+    println!("{:?}", root.symlink_at("/etc/passwd", "absolute"));
+    println!("{:?}", root.symlink_at("../secret", "out"));
+    println!("{:?} {:?}", root.readlink_at("link"), fs::read_to_string("data/link"));
+    println!("{:?}", fs::read_to_string("data/out").map_err(|e| e.kind()));
+    println!("{:?}", root.link_at(PathFlags::empty(), "notes.txt", &root, "hard"));
+    let (a, b) = (root.metadata_hash_at(PathFlags::empty(), "notes.txt").unwrap(), root.metadata_hash_at(PathFlags::empty(), "hard").unwrap());
+    println!("{}", a.lower == b.lower && a.upper == b.upper);
+    let time = NewTimestamp::Timestamp(Datetime { seconds: 1_000_000_000, nanoseconds: 5 });
+    println!("{:?}", root.set_times_at(PathFlags::empty(), "hard", time, time));
+    println!("{:?}", fs::metadata("data/notes.txt").unwrap().modified().unwrap());
+    println!("{:?}", fs::symlink_metadata("data/link").unwrap().file_type().is_symlink());
+    println!("{:?}", root.open_at(PathFlags::empty(), "link", OpenFlags::empty(), DescriptorFlags::READ).map(|_| ()));
+    println!("{:?}", fs::create_dir("data/link").map_err(|e| e.kind()));
+    fs::write("data/large", vec![7; 3_000_000]).unwrap();
+    println!("{:?}", fs::read("data/large").map(|d| hash(&d)));
 }
 
 pub fn panic() {

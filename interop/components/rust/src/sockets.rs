@@ -1,6 +1,7 @@
 //! Sockets of the program's own.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
 /// Talks to a server that answers in upper case.
@@ -15,6 +16,28 @@ pub fn tcp(address: &str) {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
     println!("{} bytes, all X: {}", rest.len(), rest.iter().all(|b| *b == b'X'));
+}
+
+/// Reads from a server that resets the connection.
+pub fn tcp_reset(address: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(b"hello").unwrap();
+    let mut data = Vec::new();
+    println!("{:?} {:?}", stream.read_to_end(&mut data).map_err(|e| e.kind()), String::from_utf8_lossy(&data));
+    println!("{:?}", stream.peer_addr().map(|a| a.to_string() == address).map_err(|e| e.kind()));
+}
+
+/// Waits for a second connection without blocking, and for bytes with a timeout.
+pub fn tcp_wait(address: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
+    println!("{:?}", stream.read(&mut [0; 1]).map_err(|e| e.kind()));
+    stream.set_nonblocking(true).unwrap();
+    println!("{:?}", stream.read(&mut [0; 1]).map_err(|e| e.kind()));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    println!("{:?}", listener.accept().map(|_| ()).map_err(|e| e.kind()));
 }
 
 /// Accepts two connections of its own.
