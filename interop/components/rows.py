@@ -62,7 +62,7 @@ ROWS = [
     Row("post-before", HTTP, http="http"),
     Row("post-after", HTTP, http="http"),
     Row("four", HTTP, http="http"),
-    Row("together", HTTP, http="http"),
+    Row("together", HTTP, http="http", varies=True),
     Row("chunked", HTTP, http="http"),
     Row("unusual", http="http"),
     Row("garbage", http="http"),

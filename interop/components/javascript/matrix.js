@@ -145,7 +145,9 @@ async function four(to) {
 }
 
 async function together(to) {
+  const start = performance.now();
   await Promise.all([200, 200, 200, 200].map((ms) => show(to, `/slow?ms=${ms}`)));
+  console.log(`${Math.round((performance.now() - start) * 1000)} us`);
 }
 
 async function chunked(to) {

@@ -216,8 +216,10 @@ def four(to):
 
 
 def together(to):
+    start = time.monotonic_ns()
     for future in [send(to, "/slow?ms=200") for _ in range(4)]:
         show("one of four", future)
+    print(f"{(time.monotonic_ns() - start) // 1000} us")
 
 
 def fields(to):

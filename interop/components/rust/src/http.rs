@@ -1,6 +1,7 @@
 //! Requests by wasi:http.
 
 use crate::local::hash;
+use std::time::Instant;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::*;
@@ -81,10 +82,12 @@ fn four(to: &str) {
     }
 }
 
-/// Sends four requests at once, which take the same time.
+/// Sends four requests at once, which take the same time, and tells how long they took.
 fn together(to: &str) {
+    let start = Instant::now();
     let open: Vec<_> = (0..4).map(|_| slow(to, 200)).collect();
     open.into_iter().for_each(|future| show("one of four", future));
+    println!("{} us", start.elapsed().as_micros());
 }
 
 fn fields(to: &str) {
