@@ -9,7 +9,6 @@ back. Stdout, stderr and exit code must agree each time, and be what want/ has.
 
 import concurrent.futures
 import dataclasses
-import json
 import os
 import pathlib
 import re
@@ -21,7 +20,7 @@ import time
 import measure
 import rows
 import server
-from tool import EXTENSION, fail, tracetool
+from tool import EXTENSION, fail
 
 HERE = pathlib.Path(__file__).resolve().parent
 LANGUAGES = ["rust", "javascript", "python", "c", "go"]
@@ -146,7 +145,7 @@ class Want:
         self.path = HERE / "want" / (language + ".txt")
         self.rows = {}
         if self.path.exists():
-            for section in self.path.read_text().split("-- ")[1:]:
+            for section in re.split("(?m)^-- ", self.path.read_text())[1:]:
                 name, _, output = section.partition(" --\n")
                 self.rows[name] = output
 
@@ -201,6 +200,8 @@ def main():
     servers.stop()
     isolated = isolation()
     list(pool.map(lambda case: matrix.replay(case, isolated), cases))
+    if any(matrix.empty.iterdir()):
+        fail(f"replays wrote {sorted(matrix.empty.iterdir())}")
 
     for case in cases:
         times = ", ".join(f"{what} {s:.2f} s" for what, s in case.seconds.items())
