@@ -8,6 +8,7 @@ back. Stdout, stderr and exit code must agree each time, and be what want/ has.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -110,10 +111,11 @@ def execute(command, input=b"", **kwargs):
     if isinstance(input, bytes):
         return subprocess.run(command, input=input, capture_output=True, **kwargs)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
-    for piece in input:
-        time.sleep(0.1)
-        process.stdin.write(piece)
-        process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it ended before it read all
+        for piece in input:
+            time.sleep(0.1)
+            process.stdin.write(piece)
+            process.stdin.flush()
     stdout, stderr = process.communicate()
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
