@@ -1,0 +1,83 @@
+"""The rows of the matrix: what each program is asked to do, in which languages, and what it is given."""
+
+import dataclasses
+
+ALL = ("rust", "javascript", "python", "c", "go")
+HTTP = ("rust", "javascript", "python")
+SOCKETS = ("rust", "python")  # componentize-js 0.23 loses the class of wasi:sockets/network
+RUST = ("rust",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    languages: tuple = RUST
+    given: tuple = ()  # flags
+    stdin: object = b""  # bytes, or several that come one after the other
+    net: str = ""  # of Servers, allowed to sockets and the program's argument
+    http: str = ""  # of Servers, allowed to requests and the program's argument
+    varies: bool = False  # numbers in the output differ from run to run
+    crosses: bool = True  # one engine replays what another recorded
+
+    def flags(self, servers):
+        flags = list(self.given)
+        if self.net:
+            flags.append("--allow-net=" + getattr(servers, self.net))
+        if self.http:
+            flags.append("--allow-http=" + getattr(servers, self.http))
+        return flags
+
+    def arguments(self, servers):
+        return [self.name, *(getattr(servers, a) for a in (self.net, self.http) if a)]
+
+
+LINES = b"one\ntwo\n" + "dr\u00fcben\n".encode() + b"enough\nthis is left\n" + b"x" * 100_000
+WHOLE = bytes(range(256)) * 1000
+
+ROWS = [
+    Row("clocks", ALL, varies=True),
+    Row("random", ALL, varies=True),
+    Row("environment", ALL, ("--env", "GIVEN", "--env", "SET=gr\u00fc\u00dfe \U0001f600", "--cwd", "/work")),
+    Row("lines", ALL, stdin=LINES),
+    Row("whole", ALL, stdin=WHOLE),
+    Row("pauses", stdin=(b"one\n", b"two\n", b"three"), varies=True),
+    Row("links", given=("--dir", "data")),
+    Row("files", ALL, ("--dir", "data::/data", "--env", "PWD=/"), varies=True),
+    Row("panic", ALL),
+    Row("trap", ("rust", "c")),
+    Row("memory", ALL, ("--max-memory", "64MiB")),
+    Row("bounds", ("rust", "c")),
+    Row("overflow", ("rust", "c"), crosses=False),
+    Row("exit", ALL),
+    Row("fail", RUST),
+    Row("tcp", SOCKETS, net="tcp"),
+    Row("tcp-listen", given=("--allow-net", "--listen", "127.0.0.1:0")),
+    Row("tcp-refused", net="refused"),
+    Row("tcp-reset", net="reset"),
+    Row("tcp-wait", given=("--allow-net", "--listen", "127.0.0.1:0"), net="tcp"),
+    Row("udp", SOCKETS, given=("--allow-net",), net="udp"),
+    Row("lookup", given=("--allow-net",)),
+    Row("get", HTTP, http="http"),
+    Row("methods", http="http"),
+    Row("post-before", HTTP, http="http"),
+    Row("post-after", HTTP, http="http"),
+    Row("four", HTTP, http="http"),
+    Row("together", HTTP, http="http", varies=True),
+    Row("chunked", HTTP, http="http"),
+    Row("unusual", http="http"),
+    Row("garbage", http="http"),
+    Row("trailers", http="http"),
+    Row("cut", HTTP, http="http"),
+    Row("refused", HTTP, http="refused"),
+    Row("unknown", HTTP, http="unknown"),
+    Row("fields", HTTP, http="http"),
+    Row("large-up", http="http"),
+    Row("large-down", http="http"),
+    Row("large", HTTP, http="http"),
+    Row("forward", HTTP, http="http"),
+    Row("early", http="http"),
+    Row("abandon", http="http"),
+    Row("timeout", http="http"),
+    Row("race", HTTP, http="http"),
+    Row("race-close", HTTP, http="http", varies=True),
+]
