@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tracetool/tracetool/runner/garbage"
 )
 
 // loopWithoutCalls counts up in memory, for a second or so, and makes no call.
@@ -70,10 +72,10 @@ func TestExclusiveCollects(t *testing.T) {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	runtime.ReadMemStats(&after)
-	if garbage := after.TotalAlloc - before.TotalAlloc; garbage > 4*collectMinimum && after.NumGC-before.NumGC < 2 {
-		t.Errorf("%d collections for %d MiB of garbage", after.NumGC-before.NumGC, garbage>>20)
+	if made := after.TotalAlloc - before.TotalAlloc; made > 4*garbage.Minimum && after.NumGC-before.NumGC < 2 {
+		t.Errorf("%d collections for %d MiB of garbage", after.NumGC-before.NumGC, made>>20)
 	}
-	if used := after.HeapAlloc; used > 16*collectMinimum {
+	if used := after.HeapAlloc; used > 16*garbage.Minimum {
 		t.Errorf("%d MiB are in use", used>>20)
 	}
 }

@@ -132,7 +132,7 @@ func (r *sessionRecording) prepare(ctx context.Context, app string) (err error) 
 		return err
 	}
 	r.program, err = guest.Open(ctx, module, guest.Options{
-		Args: r.streams.Guest, Env: env, Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(), Timeout: v.computing(),
+		Args: r.streams.Guest, Env: env, Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(), Timeout: v.computing(), Exclusive: true,
 	})
 	return err
 }

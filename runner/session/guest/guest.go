@@ -27,13 +27,16 @@ package guest
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/runner/garbage"
 	"github.com/tracetool/tracetool/runner/wasi"
 )
 
@@ -64,6 +67,9 @@ type Options struct {
 	// host's clock; 0: DefaultTimeout, negative: for ever, which makes programs
 	// that compute much faster. It decides about nothing but when to give up.
 	Timeout time.Duration
+	// Exclusive says that the process runs nothing beside one session, see
+	// runner.Config. It matters where Timeout is negative.
+	Exclusive bool
 }
 
 // StuckError says that a program did not come to rest.
@@ -90,6 +96,8 @@ type Program struct {
 	options  Options
 	compiled *runner.Compiled
 	frames   *frameExports // nil: a command
+	due      atomic.Bool   // garbage is to be collected
+	collect  func()        // garbage at any time again
 
 	mu     sync.Mutex
 	models map[*Model]struct{} // not closed
@@ -110,6 +118,9 @@ func Open(ctx context.Context, m runner.Module, o Options) (*Program, error) {
 	if err := p.link(ctx); err != nil {
 		compiled.Close()
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if o.Exclusive {
+		p.collect = garbage.AtCalls(func() { p.due.Store(true) })
 	}
 	return p, nil
 }
@@ -174,6 +185,18 @@ func (p *Program) Close() {
 		m.Close()
 	}
 	p.compiled.Close()
+	if p.collect != nil {
+		p.collect()
+		p.collect = nil
+	}
+}
+
+// clean collects garbage if that is due. A model calls it whenever its program is
+// not computing.
+func (p *Program) clean() {
+	if p.due.Load() && p.due.Swap(false) {
+		runtime.GC()
+	}
 }
 
 func (p *Program) instantiate(ctx context.Context) (api.Module, error) {

@@ -108,6 +108,7 @@ func (m *Model) limited(step func() error) error {
 	if err := m.ended(); err != nil {
 		return err
 	}
+	m.program.clean()
 	m.spent, m.idle = 0, 0
 	if timeout := m.program.options.Timeout; timeout > 0 {
 		defer time.AfterFunc(timeout, func() { m.cancel(&StuckError{Timeout: timeout}) }).Stop()
@@ -152,6 +153,7 @@ func (m *Model) end(err error) {
 
 // call makes one call of the program.
 func (m *Model) call(ctx context.Context, i int, mod api.Module, stack []uint64) {
+	m.program.clean()
 	if m.spent++; m.spent > MaxCalls {
 		m.cancel(&StuckError{Calls: MaxCalls})
 	}
