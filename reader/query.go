@@ -179,12 +179,12 @@ func (f *filter) matchFunction(module, function string) bool {
 		return false
 	}
 	return slices.ContainsFunc(f.Functions, func(pattern string) bool {
-		return glob(pattern, function) || strings.Contains(pattern, ".") && glob(pattern, module+"."+function)
+		return Glob(pattern, function) || strings.Contains(pattern, ".") && Glob(pattern, module+"."+function)
 	})
 }
 
-// glob reports whether text is of the pattern, in which * stands for any text.
-func glob(pattern, text string) bool {
+// Glob reports whether text is of the pattern, in which * stands for any text.
+func Glob(pattern, text string) bool {
 	head, rest, star := strings.Cut(pattern, "*")
 	if !star {
 		return pattern == text

@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tracetool/tracetool/reader"
 )
 
 // fileRules say which files are secret.
@@ -51,32 +53,9 @@ func (f *fileRules) match(name string) []int {
 func matchPath(pattern, name string) bool {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
 	if !strings.Contains(pattern, "/") {
-		return glob(pattern, path.Base(name))
+		return reader.Glob(pattern, path.Base(name))
 	}
-	return glob(strings.TrimPrefix(path.Clean("/"+pattern), "/"), name)
-}
-
-// glob matches a text with a pattern in which * stands for any text.
-func glob(pattern, text string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == text
-	}
-	if !strings.HasPrefix(text, head) {
-		return false
-	}
-	text = text[len(head):]
-	for {
-		piece, more, star := strings.Cut(rest, "*")
-		if !star {
-			return strings.HasSuffix(text, piece)
-		}
-		i := strings.Index(text, piece)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(piece):], more
-	}
+	return reader.Glob(strings.TrimPrefix(path.Clean("/"+pattern), "/"), name)
 }
 
 // contents takes what is secret in the contents of a file that are there: the

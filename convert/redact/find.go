@@ -103,7 +103,7 @@ func (f *finder) header() error {
 // program may trim.
 func (f *finder) variable(name string, value []byte, where func() string) error {
 	return f.each(ruleEnv, func(i int, r rule) error {
-		if !glob(r.name, name) {
+		if !reader.Glob(r.name, name) {
 			return nil
 		}
 		return f.add(i, bytes.TrimSpace(value), where)
@@ -340,7 +340,7 @@ const maxField = 256
 func (f *finder) field(name string, value []byte) error {
 	name = strings.ToLower(name)
 	return f.each(ruleHeader, func(i int, r rule) error {
-		if !glob(strings.ToLower(r.name), name) {
+		if !reader.Glob(strings.ToLower(r.name), name) {
 			return nil
 		}
 		return f.value(i, name, bytes.TrimSpace(value))
