@@ -319,42 +319,36 @@ func (c *socketCall) moved(op Op, s *componentSocket, data []byte, total int64) 
 	return a
 }
 
-// receive adds what was read. The end of the stream is that of the connection.
+// receive adds what was read.
 func (c *socketCall) receive() {
-	s := c.own()
-	if s == nil {
-		return
-	}
-	if c.failed() {
-		c.receivedEnd(s)
-		return
-	}
-	if data := c.out.Blob(); len(data) > 0 {
-		c.moved(Receive, s, data, int64(len(data)))
-	}
-}
-
-// receivedEnd adds the end of what is received: no bytes, as of recv, unless it
-// is an error.
-func (c *socketCall) receivedEnd(s *componentSocket) {
-	a := c.on(Receive, s)
-	if a.Errno == "closed" {
-		a.Errno = ""
+	if s := c.receiver(); s != nil {
+		if data := c.out.Blob(); len(data) > 0 {
+			c.moved(Receive, s, data, int64(len(data)))
+		}
 	}
 }
 
 func (c *socketCall) skip() {
+	if s := c.receiver(); s != nil {
+		if n := length(c.out.U64()); n > 0 {
+			c.moved(Receive, s, nil, n)
+		}
+	}
+}
+
+// receiver returns the socket that was read from, nil if it was none or failed.
+// The end of the stream is that of the connection: no bytes, as of recv, unless
+// it is an error.
+func (c *socketCall) receiver() *componentSocket {
 	s := c.own()
-	if s == nil {
-		return
+	if s == nil || !c.failed() {
+		return s
 	}
-	if c.failed() {
-		c.receivedEnd(s)
-		return
+	a := c.on(Receive, s)
+	if a.Errno == "closed" {
+		a.Errno = ""
 	}
-	if n := length(c.out.U64()); n > 0 {
-		c.moved(Receive, s, nil, n)
-	}
+	return nil
 }
 
 func (c *socketCall) send() {
