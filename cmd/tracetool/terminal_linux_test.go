@@ -290,10 +290,12 @@ func TestTerminalRecordSize(t *testing.T) {
 
 // A program that fails while somebody uses it leaves the terminal as it was.
 func TestTerminalRecordFails(t *testing.T) {
-	trace := filepath.Join(t.TempDir(), "nap.trace.arrow")
-	p := openTerminal(t, session.Size{Columns: 60, Rows: 16}, "session", "record", probeWasm, "-t", trace, "--", "nap")
+	trace := filepath.Join(t.TempDir(), "hang.trace.arrow")
+	p := openTerminal(t, session.Size{Columns: 60, Rows: 16}, "session", "record", probeWasm, "-t", trace, "--timeout", "2s", "--", "hang")
+	p.see("press a key")
+	p.press("x")
 	p.end(1)
-	p.see("one tick woke the program")
+	p.see("the program computed for 2s")
 	if exists(trace) {
 		t.Error("there is a trace")
 	}
