@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 
@@ -120,17 +121,19 @@ func FuzzOpen(f *testing.F) {
 func FuzzSalvage(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, data := range [][]byte{data, reseal(data)} {
+		for i, data := range [][]byte{data, reseal(data)} {
 			s, err := reader.Salvage(bytes.NewReader(data), int64(len(data)), small)
 			if err != nil {
 				continue
 			}
 			readAll(s.File)
-			if len(s.Lost) == 0 && !s.Complete && s.Segments() > 0 {
-				for _, err := range s.Events(reader.Query{}) {
-					if err != nil && s.IsEvents() {
-						t.Errorf("nothing is lost, but %v", err)
-					}
+			if len(s.Lost) > 0 || s.Complete || !s.IsEvents() {
+				continue
+			}
+			for _, err := range s.Events(reader.Query{}) {
+				// Checksums that were made to hold say nothing of the content.
+				if made := i > 0 && errors.Is(err, format.ErrCorrupt); err != nil && !made {
+					t.Errorf("nothing is lost, but %v", err)
 				}
 			}
 		}
