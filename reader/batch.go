@@ -47,9 +47,9 @@ type heap struct {
 // encoded is a batch's content and what its columns are checked against.
 type encoded struct {
 	*content
-	table *table
-	reuse *reuse
-	own   bool // decode into memory of the batch's own
+	table  *table
+	memory *scratch // to decode into; nil: each buffer is allocated
+	own    bool     // decode into memory of the batch's own
 }
 
 // columnSet is a set of columns of the event table, bit by position.
@@ -450,12 +450,13 @@ func (b *Batch) stats(t *table) []format.FunctionStats {
 
 var errForeign = errors.New("the table is not the event table: use Record")
 
-// readBatch reads the frame of a segment; no column is decoded yet.
-func (s *source) readBatch(t *table, f *frame, segment int) (*Batch, error) {
+// readBatch reads the frame of a segment; no column is decoded yet. The batch takes
+// the memory, which may be nil.
+func (s *source) readBatch(t *table, f *frame, segment int, memory *scratch) (*Batch, error) {
 	if !t.events {
 		return nil, errForeign
 	}
-	body, err := s.batch(f)
+	body, err := s.batch(f, memory.bodyOf())
 	if err != nil {
 		return nil, err
 	}
@@ -467,7 +468,11 @@ func (s *source) readBatch(t *table, f *frame, segment int) (*Batch, error) {
 	if err := disjoint(m.Buffers); err != nil {
 		return nil, s.damaged(f, err)
 	}
-	return &Batch{Segment: segment, FirstEvent: f.FirstEvent, Rows: int(m.Rows), rawBytes: body.rawBytes(), encoded: &encoded{body, t, &t.reuse, false}}, nil
+	memory.serve(body)
+	return &Batch{
+		Segment: segment, FirstEvent: f.FirstEvent, Rows: int(m.Rows), rawBytes: body.rawBytes(),
+		memory: memory, encoded: &encoded{content: body, table: t, memory: memory},
+	}, nil
 }
 
 // disjoint checks that buffers follow each other. Columns are changed in place

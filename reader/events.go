@@ -237,7 +237,7 @@ func (f *File) candidate(q *filter, segment int) (*Batch, error) {
 		if fr == nil || err != nil {
 			return nil, err
 		}
-		if b, err = f.readBatch(f.table, fr, segment); err != nil {
+		if b, err = f.readBatch(f.table, fr, segment, nil); err != nil {
 			return nil, err
 		}
 		columns := q.needs

@@ -233,13 +233,13 @@ type content struct {
 	data []byte
 }
 
-// batch reads a frame's body and prepares its decoding.
-func (s *source) batch(f *frame) (*content, error) {
+// batch reads a frame's body into buf, grown as needed, and prepares its decoding.
+func (s *source) batch(f *frame, buf []byte) (*content, error) {
 	m, err := s.parse(f)
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.body(f, nil)
+	data, err := s.body(f, buf)
 	if err != nil {
 		return nil, err
 	}

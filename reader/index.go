@@ -212,7 +212,7 @@ func (f *File) events(segment int) (*frame, error) {
 
 // batchOf decodes columns of a segment.
 func (f *File) batchOf(fr *frame, segment int, columns columnSet) (*Batch, error) {
-	b, err := f.readBatch(f.table, fr, segment)
+	b, err := f.readBatch(f.table, fr, segment, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -252,18 +252,14 @@ func (f *File) BatchAfter(last *Batch, segment int, fields format.Fields) (*Batc
 	if err != nil {
 		return nil, err
 	}
-	b, err := f.readBatch(f.table, fr, segment)
+	memory := new(scratch)
+	if last != nil && last.memory != nil {
+		memory, last.memory = last.memory, nil
+	}
+	b, err := f.readBatch(f.table, fr, segment, memory)
 	if err != nil {
 		return nil, err
 	}
-	b.memory = new(scratch)
-	if last != nil && last.memory != nil {
-		b.memory, last.memory = last.memory, nil
-	}
-	if n := len(b.encoded.m.Buffers); n != len(b.memory.buffers) {
-		b.memory.buffers = append(make([][]byte, 0, n), b.memory.buffers[:min(n, len(b.memory.buffers))]...)[:n]
-	}
-	b.encoded.Memory = b.memory.buffers
 	if err := b.load(columnsOf(fields)); err != nil {
 		return nil, f.damaged(fr, err)
 	}
@@ -292,7 +288,7 @@ func (s *source) record(t *table, fr *frame) (arrow.Record, error) {
 			return nil, s.damaged(fr, fmt.Errorf("dictionary %d is missing or damaged", id))
 		}
 	}
-	body, err := s.batch(fr)
+	body, err := s.batch(fr, nil)
 	if err != nil {
 		return nil, err
 	}

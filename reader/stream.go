@@ -322,7 +322,7 @@ func (s *Stream) Batch() (*Batch, error) {
 	if err := s.checkCurrent(); err != nil {
 		return nil, err
 	}
-	b, err := s.frameSource().readBatch(s.table, s.current, int(s.current.Segment))
+	b, err := s.frameSource().readBatch(s.table, s.current, int(s.current.Segment), nil)
 	if err != nil {
 		return nil, err
 	}

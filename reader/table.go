@@ -171,7 +171,7 @@ func (t *table) numKinds() int {
 
 // readDictionary decodes a dictionary's frame.
 func (s *source) readDictionary(f *frame, t *table) (int, arrow.Array, error) {
-	b, err := s.batch(f)
+	b, err := s.batch(f, nil)
 	if err != nil {
 		return 0, nil, err
 	}

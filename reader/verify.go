@@ -299,7 +299,7 @@ func (v *verifier) events(fr *frame, m *ipc.Message, body []byte) error {
 	if !v.table.events {
 		return nil
 	}
-	b, err := v.readBatch(v.table, fr, int(fr.Segment))
+	b, err := v.readBatch(v.table, fr, int(fr.Segment), nil)
 	if err != nil {
 		return err
 	}
