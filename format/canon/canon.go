@@ -15,6 +15,7 @@
 //	f32, f64                 little-endian bits; a NaN is 7fc00000, 7ff8000000000000
 //	string                   length in bytes (LEB128), UTF-8
 //	list                     number of elements (LEB128), elements
+//	map                      number of entries (LEB128), of each its key and its value
 //	record, tuple            fields in order
 //	variant                  number of the case (LEB128), its payload
 //	enum                     number of the case (LEB128)
@@ -29,7 +30,7 @@ package canon
 // Kind is the shape of a type.
 type Kind uint8
 
-// The kinds of type, all that the component model's first version has.
+// The kinds of type, all that the component model's first version has, and maps.
 const (
 	Bool Kind = iota
 	S8
@@ -45,6 +46,7 @@ const (
 	Char
 	String
 	List
+	Map
 	Record
 	Tuple
 	Variant
@@ -59,7 +61,7 @@ const (
 
 var kindNames = [numKinds]string{
 	"bool", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64", "char", "string",
-	"list", "record", "tuple", "variant", "enum", "option", "result", "flags", "own", "borrow",
+	"list", "map", "record", "tuple", "variant", "enum", "option", "result", "flags", "own", "borrow",
 }
 
 // String is the kind's name as signatures have it: "u8", "list".
@@ -79,7 +81,7 @@ func (k Kind) Scalar() bool {
 // shared, but never contains itself.
 type Type struct {
 	Kind     Kind
-	Elem     *Type   // of a list or option; of a result's ok value, nil for none
+	Elem     *Type   // of a list or option; of a map, a tuple of a key and its value; of a result's ok value, nil for none
 	Err      *Type   // of a result's error, nil for none
 	Fields   []Field // of a record or tuple; cases of a variant or enum; labels of flags
 	Resource string  // of own and borrow: "wasi:io/streams.input-stream"
@@ -90,6 +92,9 @@ type Field struct {
 	Name string // empty in a tuple
 	Type *Type  // nil for a case without payload and for a label
 }
+
+// IsKey: the keys of a map may be of the kind.
+func (k Kind) IsKey() bool { return k <= String && k != F32 && k != F64 }
 
 // Func is the type of a function.
 type Func struct {

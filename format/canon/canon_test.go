@@ -30,6 +30,7 @@ var signatures = []string{
 	"func(a: record{b: bool, c: tuple<s8, u8, s16, u16, s32, u32, s64, f32, f64, char>}) -> option<option<string>>",
 	"func(a: flags{read, write}, b: enum{x, y}) -> result",
 	"func(a: result<string>, b: result<_, u8>, c: list<own<r>>)",
+	"func(a: map<string, map<u8, option<bool>>>) -> map<char, tuple<f32>>",
 }
 
 func TestSignatures(t *testing.T) {
@@ -62,6 +63,10 @@ func TestSignatureMistakes(t *testing.T) {
 		{"func() -> list", `want "<"`},
 		{"func() -> list<u8", `want ">"`},
 		{"func() -> result<_>", `want ","`},
+		{"func() -> map<u8>", `want ","`},
+		{"func() -> map<u8, u8", `want ">"`},
+		{"func() -> map<f32, u8>", `byte 14: "f32, u8>", want a bool, an integer, char or string as the key of a map`},
+		{"func() -> map<list<u8>, u8>", "as the key of a map"},
 		{"func() -> own<>", "want a word"},
 		{"func() -> tuple<>", "at least one field of a tuple"},
 		{"func() -> enum{}", "at least one field of a enum"},
@@ -102,6 +107,9 @@ var values = []struct {
 	{"list<u8>", func(e *Encoder) { e.Blob([]byte{'a', 0xff}) }, "\x02a\xff", `"a\xff"`, `{"base64":"Yf8="}`},
 	{"list<u8>", func(e *Encoder) { e.Len(1); e.U8('a') }, "\x01a", `"a"`, `"a"`},
 	{"list<s16>", func(e *Encoder) { e.Len(2); e.S16(1); e.S16(-1) }, "\x02\x02\x01", "[1, -1]", "[1,-1]"},
+	{"map<string, u8>", func(e *Encoder) { e.Len(2); e.String("k"); e.U8(1); e.String("k"); e.U8(2) }, "\x02\x01k\x01\x01k\x02", `{"k": 1, "k": 2}`, `[["k",1],["k",2]]`},
+	{"map<u64, list<u8>>", func(e *Encoder) { e.Len(1); e.U64(7); e.Blob([]byte{0xff}) }, "\x01\x07\x01\xff", `{7: "\xff"}`, `[[7,{"base64":"/w=="}]]`},
+	{"map<bool, u8>", func(e *Encoder) { e.Len(0) }, "\x00", "{}", "[]"},
 	{"record{a: u8, b: string}", func(e *Encoder) { e.U8(1); e.String("") }, "\x01\x00", `{a: 1, b: ""}`, `{"a":1,"b":""}`},
 	{"tuple<u8, bool>", func(e *Encoder) { e.U8(1); e.Bool(false) }, "\x01\x00", "(1, false)", "[1,false]"},
 	{"variant{a, b(u8)}", func(e *Encoder) { e.Case(1); e.U8(3) }, "\x01\x03", "b(3)", `{"b":3}`},
@@ -159,6 +167,8 @@ func TestMalformedValues(t *testing.T) {
 		{"string", "\x01\xff", "not UTF-8"},
 		{"string", "\x05abc", "3 bytes, want 5"},
 		{"list<u16>", "\x05\x01", "a list of 5 elements in 1 bytes"},
+		{"map<bool, u16>", "\x05\x01\x01", "a list of 5 elements in 2 bytes"},
+		{"map<bool, u16>", "\x01\x02\x01", "2, want 0 or 1"},
 		{"enum{a, b}", "\x02", "case 2 of 2"},
 		{"flags{a, b}", "\x04", "4, want at most 3"},
 		{"option<u8>", "\x03", "3, want 0 or 1"},
@@ -229,6 +239,16 @@ func TestCutText(t *testing.T) {
 	if want := "[" + strings.Repeat(`"h"..., `, 32) + "...]"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
+	e.Reset()
+	e.Len(33)
+	for range 33 {
+		e.U8(1)
+		e.String("héllo")
+	}
+	got = string(AppendText(nil, parseType(t, "map<u8, string>"), e.Bytes(), 2))
+	if want := "{" + strings.Repeat(`1: "h"..., `, 32) + "...}"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
 }
 
 func TestSelf(t *testing.T) {
@@ -289,8 +309,8 @@ func checkValue(t *testing.T, typ *Type, data []byte) {
 
 // Texts are the strings and bytes of a value, with their places.
 func TestTexts(t *testing.T) {
-	typ := parseType(t, "result<list<tuple<string, list<u8>, u32, option<string>>>, string>")
-	value := "\x00\x02\x01a\x02\x00\xff\x05\x00\x00\x01x\x07\x01\x03end"
+	typ := parseType(t, "result<list<tuple<string, list<u8>, u32, option<map<string, u8>>>>, string>")
+	value := "\x00\x02\x01a\x02\x00\xff\x05\x00\x00\x01x\x07\x01\x01\x03end\x09"
 	var got []string
 	each := func(of *Type, at int, text []byte) {
 		got = append(got, fmt.Sprintf("%s %d %q", of.Kind, at, text))
@@ -299,7 +319,7 @@ func TestTexts(t *testing.T) {
 		}
 	}
 	rest, err := Texts(typ, []byte(value+"more"), each)
-	want := []string{`string 3 "a"`, `list 5 "\x00\xff"`, `string 10 ""`, `list 11 "x"`, `string 15 "end"`}
+	want := []string{`string 3 "a"`, `list 5 "\x00\xff"`, `string 10 ""`, `list 11 "x"`, `string 16 "end"`}
 	if err != nil || string(rest) != "more" || !slices.Equal(got, want) {
 		t.Errorf("texts %q, want %q; rest %q, %v", got, want, rest, err)
 	}

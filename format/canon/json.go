@@ -12,7 +12,7 @@ const maxSafe = 1 << 53
 
 // AppendJSON appends a value as JSON: numbers (as strings of digits beyond
 // 2^53), "nan", "inf" and "-inf" for the floats that JSON lacks, strings,
-// arrays for lists and tuples, a string or {"base64": ...} for list<u8>,
+// arrays for lists and tuples, [[key, value], ...] for maps, a string or {"base64": ...} for list<u8>,
 // objects for records, "name" or {"name": payload} for variants and enums, null
 // or the value for options (of options: {"some": value}), {"ok": ...} or
 // {"err": ...} for results (null without payload), arrays of labels for flags,
@@ -32,7 +32,7 @@ func AppendJSONFrom(dst []byte, t *Type, d *Decoder) []byte {
 	switch t.Kind {
 	case String, Char, F32, F64, Own, Borrow:
 		return jsonText(dst, t, d)
-	case List:
+	case List, Map:
 		return jsonList(dst, t.Elem, d)
 	case Record, Tuple:
 		return jsonFields(dst, t, d)

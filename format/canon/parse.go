@@ -164,6 +164,10 @@ func (p *parser) inner(t *Type) {
 		p.want("<")
 		t.Elem = p.typ()
 		p.want(">")
+	case Map:
+		p.want("<")
+		t.Elem = p.entry()
+		p.want(">")
 	case Result:
 		if p.accept("<") {
 			p.result(t)
@@ -186,6 +190,18 @@ func (p *parser) inner(t *Type) {
 		p.fail(fmt.Sprintf("at most %d labels of flags before it", MaxFlags))
 	}
 	p.nodes += len(t.Fields)
+}
+
+// entry reads "K, V", a map's types of keys and of values, as a tuple.
+func (p *parser) entry() *Type {
+	start := p.at
+	key := p.typ()
+	if p.err == nil && !key.Kind.IsKey() {
+		p.at = start
+		p.fail("a bool, an integer, char or string as the key of a map")
+	}
+	p.want(",")
+	return &Type{Kind: Tuple, Fields: []Field{{Type: key}, {Type: p.typ()}}}
 }
 
 // result reads "T>", "T, E>" or "_, E>".

@@ -45,6 +45,10 @@ func (t *Type) write(b *strings.Builder) {
 		b.WriteByte('<')
 		t.Elem.write(b)
 		b.WriteByte('>')
+	case Map:
+		b.WriteByte('<')
+		writeFields(b, t.Elem.Fields, func(f Field) { f.Type.write(b) })
+		b.WriteByte('>')
 	case Result:
 		t.writeResult(b)
 	case Own, Borrow:

@@ -11,9 +11,9 @@ import (
 const maxItems = 32
 
 // AppendText appends a value for people, in one line and without control
-// characters: 12, "text", [a, b], (a, b), {name: "x"}, some(1), err(closed),
-// fields#3. A list<u8> is shown as text. maxText is the number of bytes shown
-// of a string or list<u8>, of other lists 32 elements; -1 shows all. Data that
+// characters: 12, "text", [a, b], (a, b), {name: "x"}, {"key": 1}, some(1),
+// err(closed), fields#3. A list<u8> is shown as text. maxText is the number of bytes shown
+// of a string or list<u8>, of other lists and of maps 32 elements; -1 shows all. Data that
 // is malformed is shown up to the mistake, which follows it in <>.
 func AppendText(dst []byte, t *Type, data []byte, maxText int) []byte {
 	d := NewDecoder(data)
@@ -48,7 +48,12 @@ func (p *printer) value(dst []byte, t *Type) []byte {
 	case String:
 		return appendQuoted(dst, p.d.utf8(), p.maxText)
 	case List:
-		return p.list(dst, t.Elem)
+		if t.Elem.Kind == U8 {
+			return appendQuoted(dst, p.d.Blob(), p.maxText)
+		}
+		return append(p.elements(append(dst, '['), t.Elem, p.value), ']')
+	case Map:
+		return append(p.elements(append(dst, '{'), t.Elem, p.entry), '}')
 	case Record, Tuple:
 		return p.fields(dst, t)
 	case Variant, Enum:
@@ -122,11 +127,8 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 	return strconv.AppendFloat(dst, v, 'g', -1, bits)
 }
 
-func (p *printer) list(dst []byte, elem *Type) []byte {
-	if elem.Kind == U8 {
-		return appendQuoted(dst, p.d.Blob(), p.maxText)
-	}
-	dst = append(dst, '[')
+// elements appends those of a list or a map, by one.
+func (p *printer) elements(dst []byte, elem *Type, one func([]byte, *Type) []byte) []byte {
 	n := p.d.Len()
 	for i := 0; i < n && p.d.err == nil; i++ {
 		if i > 0 {
@@ -134,7 +136,7 @@ func (p *printer) list(dst []byte, elem *Type) []byte {
 		}
 		switch {
 		case p.maxText < 0 || i < maxItems:
-			dst = p.value(dst, elem)
+			dst = one(dst, elem)
 			continue
 		case i == maxItems:
 			dst = append(dst, "..."...)
@@ -143,7 +145,13 @@ func (p *printer) list(dst []byte, elem *Type) []byte {
 			p.d.skip(elem)
 		}
 	}
-	return append(dst, ']')
+	return dst
+}
+
+// entry appends a key of a map and its value.
+func (p *printer) entry(dst []byte, t *Type) []byte {
+	dst = append(p.value(dst, t.Fields[0].Type), ": "...)
+	return p.value(dst, t.Fields[1].Type)
 }
 
 func (p *printer) fields(dst []byte, t *Type) []byte {

@@ -46,7 +46,7 @@ func (d *Decoder) skip(t *Type) {
 		d.skipNumber(t.Kind)
 	case String:
 		d.tell(t, d.utf8())
-	case List:
+	case List, Map:
 		d.skipList(t)
 	case Record, Tuple:
 		for _, f := range t.Fields {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -74,6 +75,8 @@ var echoed = []struct{ typ, value string }{
 	{"f32", "\x00\x00\xc0\x7f"}, {"f64", "\x00\x00\x00\x00\x00\x00\xf8\x7f"}, {"char", "\xff\xff\x43"},
 	{"string", "\x00"}, {"string", "\x05plain"}, {"string", "\x03\xc3\xa9a"}, {"string", "\x08\xe2\x82\xac\xf0\x9f\x98\x80x"},
 	{"list<u8>", "\x03\x00\x01\xff"}, {"list<s8>", "\x02\x80\x7f"}, {"list<u16>", "\x02\x00\xff\xff\x03"}, {"list<list<string>>", "\x02\x01\x01a\x02\x00\x01b"},
+	{"map<string, u32>", "\x02\x01k\x01\x01k\x02"}, {"map<char, bool>", "\x00"}, {"map<u8, map<string, list<u8>>>", "\x02\xff\x01\x01x\x02\x00\xff\x00\x00"},
+	{"option<map<s64, u8>>", "\x01\x01\x01\x80"}, {"list<map<bool, string>>", "\x01\x01\x01\x01x"},
 	{"record{a: u8, b: u64, c: u16}", "\x01\x80\x01\x03"}, {"tuple<f32, string, bool>", "\x00\x00\x80\x3f\x01x\x00"},
 	{"variant{a(u8), b(f32), c(u64), d}", "\x00\x09"}, {"variant{a(u8), b(f32), c(u64), d}", "\x01\x00\x00\x80\x3f"},
 	{"variant{a(f64), b(string)}", "\x00\x00\x00\x00\x00\x00\x00\xf0\x3f"}, {"variant{a(f64), b(string)}", "\x01\x01x"},
@@ -207,4 +210,24 @@ func hasNames(t *canon.Type) bool {
 		}
 	}
 	return hasNames(t.Elem) || hasNames(t.Err)
+}
+
+// TestMatchMaps: a map stands in for one of equal keys and values, not for the
+// list that it is in memory.
+func TestMatchMaps(t *testing.T) {
+	for _, tt := range []struct{ found, want, mistake string }{
+		{"map<string, list<u8>>", "map<string, list<u8>>", ""},
+		{"map<u8, u8>", "map<u16, u8>", "expected u16, found u8"},
+		{"map<u8, u8>", "map<u8, s8>", "expected s8, found u8"},
+		{"list<tuple<u8, u8>>", "map<u8, u8>", "expected map, found list"},
+		{"map<u8, u8>", "list<tuple<u8, u8>>", "expected list, found map"},
+	} {
+		found, err1 := internal(parseType(t, tt.found))
+		want, err2 := internal(parseType(t, tt.want))
+		work := maxWork
+		err := errors.Join(err1, err2, (&scope{work: &work}).matcher(nil).val(found, want))
+		if (err == nil) != (tt.mistake == "") || err != nil && !strings.HasSuffix(err.Error(), tt.mistake) {
+			t.Errorf("%s for %s: %v, want %q", tt.found, tt.want, err, tt.mistake)
+		}
+	}
 }

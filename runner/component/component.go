@@ -1,5 +1,5 @@
 // Package component decodes WebAssembly components of the first version of the
-// component model, on which WASI 0.2 is built, and runs them on wazero.
+// component model, on which WASI 0.2 is built, and maps, and runs them on wazero.
 //
 // Decode reads and validates a component, Compile compiles its core modules,
 // Program.Instantiate links it with a Host and Instance.Call calls what it

@@ -46,7 +46,7 @@ var primitives = func() map[int64]*valType {
 
 var unsupportedTypes = map[int64]string{
 	typeAsyncFunc: "an async function (WASI 0.3)", typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
-	typeErrorContext: "an error-context (WASI 0.3)", typeMap: "a map", typeFixedList: "a list of fixed length",
+	typeErrorContext: "an error-context (WASI 0.3)", typeFixedList: "a list of fixed length",
 }
 
 // typeSection reads types into the scope.
@@ -96,6 +96,8 @@ func (s *scope) defined(in *reader, code int64) *valType {
 		t.kind, t.fields = canon.Variant, s.cases(in)
 	case typeList:
 		t.kind, t.elem = canon.List, s.valType(in)
+	case typeMap:
+		t.kind, t.elem = canon.Map, s.mapEntry(in)
 	case typeTuple:
 		t.kind = canon.Tuple
 		in.vector(func(int) { t.fields = append(t.fields, field{typ: s.valType(in)}) })
@@ -124,6 +126,21 @@ func (s *scope) defined(in *reader, code int64) *valType {
 	t, err := t.seal()
 	in.check(err)
 	return t
+}
+
+// mapEntry reads the types of a map's keys and values, as a tuple.
+func (s *scope) mapEntry(in *reader) *valType {
+	key, value := s.valType(in), s.valType(in)
+	if in.err != nil {
+		return nil
+	}
+	if !key.kind.IsKey() {
+		in.fail("the keys of a map are of a %s, expected a bool, an integer, char or string", key.kind)
+		return nil
+	}
+	entry, err := (&valType{kind: canon.Tuple, fields: []field{{typ: key}, {typ: value}}}).seal()
+	in.check(err)
+	return entry
 }
 
 const (

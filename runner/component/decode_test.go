@@ -64,7 +64,7 @@ func TestCut(t *testing.T) {
 // FuzzDecode: bytes that decode can be compiled and instantiated, or not, without
 // a panic.
 func FuzzDecode(f *testing.F) {
-	for _, text := range []string{"string", "variant{a(list<u8>), b}", "record{a: u8}"} {
+	for _, text := range []string{"string", "map<u8, string>", "variant{a(list<u8>), b}", "record{a: u8}"} {
 		f.Add(echoComponent(f, parseType(f, text), utf8Strings))
 	}
 	for _, data := range examples(f) {
@@ -110,6 +110,8 @@ func TestDecodeErrors(t *testing.T) {
 		{types("\x72\x02\x01a\x7f\x01A\x7f"), "malformed component at byte 19: \"A\" conflicts with a previous name"},
 		{types("\x72\x01\x02a_\x7f"), "malformed component at byte 16: \"a_\" is not a kebab-case name"},
 		{types("\x70\x05"), "malformed component at byte 13: type 5 of 0"},
+		{types("\x63\x76\x7d"), "malformed component at byte 14: the keys of a map are of a f32, expected a bool, an integer, char or string"},
+		{types("\x63\x73"), "malformed component at byte 13: ends too early"},
 		{types("\x3f\x7e\x00"), "malformed component at byte 13: resources can only be represented by `i32`"},
 		{types("\x00"), "malformed component at byte 12: a type index where a type is defined"},
 		{types("\x43\x00\x01\x00"), "unsupported at byte 12: an async function (WASI 0.3)"},

@@ -38,7 +38,7 @@ var scalarLayouts = map[canon.Kind]layout{
 	canon.S64: scalarLayout(8, i64), canon.U64: scalarLayout(8, i64),
 	canon.F32: scalarLayout(4, f32), canon.F64: scalarLayout(8, f64),
 	canon.Own: scalarLayout(4, i32), canon.Borrow: scalarLayout(4, i32),
-	canon.String: pairLayout(), canon.List: pairLayout(),
+	canon.String: pairLayout(), canon.List: pairLayout(), canon.Map: pairLayout(),
 }
 
 func scalarLayout(size uint32, flat api.ValueType) layout {

@@ -49,7 +49,7 @@ func (l *lifter) flat(t *valType) {
 	case canon.String:
 		ptr := uint32(l.next())
 		l.text(ptr, uint32(l.next()))
-	case canon.List:
+	case canon.List, canon.Map:
 		ptr := uint32(l.next())
 		l.list(t.elem, ptr, uint32(l.next()))
 	case canon.Record, canon.Tuple:
@@ -204,7 +204,7 @@ func (l *lifter) load(t *valType, raw []byte) {
 	switch t.kind {
 	case canon.String:
 		l.text(le32(raw), le32(raw[4:]))
-	case canon.List:
+	case canon.List, canon.Map:
 		l.list(t.elem, le32(raw), le32(raw[4:]))
 	case canon.Record, canon.Tuple:
 		for i := range t.fields {

@@ -34,7 +34,7 @@ func (w *lowerer) flat(t *valType) {
 	case canon.String:
 		ptr, n := w.text(w.in.Blob())
 		w.stack = append(w.stack, uint64(ptr), uint64(n))
-	case canon.List:
+	case canon.List, canon.Map:
 		ptr, n := w.list(t.elem)
 		w.stack = append(w.stack, uint64(ptr), uint64(n))
 	case canon.Record, canon.Tuple:
@@ -152,7 +152,7 @@ func (w *lowerer) store(t *valType, ptr uint32) {
 		at, n := w.text(w.in.Blob())
 		w.put(ptr, 4, uint64(at))
 		w.put(ptr+4, 4, uint64(n))
-	case canon.List:
+	case canon.List, canon.Map:
 		at, n := w.list(t.elem)
 		w.put(ptr, 4, uint64(at))
 		w.put(ptr+4, 4, uint64(n))

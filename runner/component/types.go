@@ -10,7 +10,7 @@ import (
 // not be the same; a type never contains itself.
 type valType struct {
 	kind   canon.Kind
-	elem   *valType // of a list, an option, a result's ok; may be nil for a result
+	elem   *valType // of a list, an option, a result's ok; of a map, a tuple; may be nil for a result
 	err    *valType // of a result
 	fields []field  // of records, tuples, variants, enums and flags
 	res    *resource
@@ -20,7 +20,7 @@ type valType struct {
 	depth     int  // types within types
 	resources bool // a resource occurs in it
 	borrows   bool // a borrow occurs in it
-	pointers  bool // a list or a string occurs in it
+	pointers  bool // a list, a map or a string occurs in it
 }
 
 // field is a field, case, label or parameter. Its type is nil for labels and
@@ -155,7 +155,7 @@ func (t *valType) seal() (*valType, error) {
 	}
 	t.resources = t.resources || t.res != nil
 	t.borrows = t.borrows || t.kind == canon.Borrow
-	t.pointers = t.pointers || t.kind == canon.List || t.kind == canon.String
+	t.pointers = t.pointers || t.kind == canon.List || t.kind == canon.Map || t.kind == canon.String
 	switch {
 	case t.nodes > maxTypeNodes:
 		return nil, fmt.Errorf("a type of %d types, at most %d", t.nodes, maxTypeNodes)
