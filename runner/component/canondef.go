@@ -14,6 +14,12 @@ const (
 	canonResourceNew
 	canonResourceDrop
 	canonResourceRep
+
+	canonTaskReturn      = 0x09
+	canonContextGet      = 0x0a
+	canonContextSet      = 0x0b
+	canonBackpressureInc = 0x24
+	canonBackpressureDec = 0x25
 )
 
 // encoding is how a guest keeps strings.
@@ -29,6 +35,7 @@ const (
 type options struct {
 	encoding                    encoding
 	memory, realloc, postReturn int64
+	async                       bool
 }
 
 // Codes of canonical options.
@@ -65,12 +72,17 @@ func (d *definition) options(in *reader) options {
 			o.realloc = d.optionIndex(in, coreFunc)
 		case optPostReturn:
 			o.postReturn = d.optionIndex(in, coreFunc)
-		case optAsync, optCallback:
-			in.unsupported("an async function (WASI 0.3)")
+		case optAsync:
+			o.async = true
+		case optCallback:
+			in.unsupported("an async function with a callback (WASI 0.3)")
 		default:
 			in.fail("a canonical option %#x", code)
 		}
 	})
+	if o.async && o.postReturn != noIndex {
+		in.fail("canonical option `post-return` cannot be specified with `async`")
+	}
 	return o
 }
 
@@ -90,6 +102,8 @@ func (d *definition) canon(in *reader) {
 		d.lower(in)
 	case canonResourceNew, canonResourceDrop, canonResourceRep:
 		d.resourceBuiltin(in, code)
+	case canonTaskReturn, canonContextGet, canonContextSet, canonBackpressureInc, canonBackpressureDec:
+		d.taskBuiltin(in, code)
 	default:
 		if code >= 0x40 {
 			in.unsupported("threads (canonical definition %#x)", code)
@@ -116,13 +130,18 @@ func (d *definition) lift(in *reader) {
 	}
 	st.typ = t.fn
 	in.check(d.spend(len(t.fn.params)))
+	d.async = d.async || t.fn.async
+	d.checkBackpressure(in)
 	in.check(d.checkLift(core, &st))
 	in.check(push(&d.funcs, t.fn))
 	d.step(st)
 }
 
 func (d *definition) checkLift(core coreEntity, st *stepLift) error {
-	params, results := st.typ.flatten(false)
+	if err := st.options.checkAsync(st.typ); err != nil {
+		return err
+	}
+	params, results := st.options.flatten(st.typ, false)
 	if !slices.Equal(core.params, params) {
 		return fmt.Errorf("lowered parameter types %s do not match parameter types %s", typeNames(params), typeNames(core.params))
 	}
@@ -137,8 +156,18 @@ func (d *definition) checkLift(core coreEntity, st *stepLift) error {
 	}
 	need := needs{}
 	need.lowered(st.typ.params, recordLayout(st.typ.params).tooFlat)
-	need.lifted(st.typ.result, st.typ.result != nil && tooManyResults(st.typ.result))
+	if st.typ.result != nil {
+		need.lifted(st.typ.result, st.typ.result.tooFlat || !st.options.async && tooManyResults(st.typ.result))
+	}
 	return d.checkOptions(st.options, need)
+}
+
+// checkAsync: only functions of async types can be lifted or lowered as such.
+func (o options) checkAsync(t *funcType) error {
+	if o.async && !t.async {
+		return fmt.Errorf("canonical option `async` is of a function that is not async")
+	}
+	return nil
 }
 
 func tooManyResults(t *valType) bool { return t.tooFlat || len(t.flat) > maxFlatResults }
@@ -166,7 +195,7 @@ func (n *needs) lowered(params []field, spilled bool) {
 
 // lifted is for what comes out of it.
 func (n *needs) lifted(t *valType, spilled bool) {
-	n.memory = n.memory || spilled || t != nil && t.pointers
+	n.memory = n.memory || spilled || t.pointers
 }
 
 func (d *definition) checkOptions(o options, need needs) error {
@@ -206,8 +235,9 @@ func (d *definition) lower(in *reader) {
 	if st.options.postReturn != noIndex {
 		in.fail("canonical option `post-return` cannot be specified for lowerings")
 	}
+	in.check(st.options.checkAsync(t))
 	in.check(d.spend(len(t.params)))
-	need := needs{memory: recordLayout(t.params).tooFlat}
+	need := needs{memory: recordLayout(t.params).tooFlat || st.options.async}
 	for _, p := range t.params {
 		need.lifted(p.typ, false)
 	}
@@ -219,7 +249,7 @@ func (d *definition) lower(in *reader) {
 	}
 	in.check(d.checkOptions(st.options, need))
 	e := coreEntity{sort: coreFunc}
-	e.params, e.results = t.flatten(true)
+	e.params, e.results = st.options.flatten(t, true)
 	in.check(push(&d.coreFuncs, e))
 	d.step(st)
 }

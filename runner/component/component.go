@@ -8,7 +8,8 @@
 //
 // What wazero lacks is refused: several memories in one core module, memories
 // with addresses of 64 bits, garbage collection. So are async functions of WASI
-// 0.3, threads, and values of components.
+// 0.3 that a component imports or exports, what others might wait for, threads,
+// and values of components.
 package component
 
 import (

@@ -45,7 +45,7 @@ var primitives = func() map[int64]*valType {
 }()
 
 var unsupportedTypes = map[int64]string{
-	typeAsyncFunc: "an async function (WASI 0.3)", typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
+	typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
 	typeErrorContext: "an error-context (WASI 0.3)", typeFixedList: "a list of fixed length",
 }
 
@@ -70,8 +70,8 @@ func (s *scope) typeDef(in *reader) (t typeDef) {
 		in.unsupported("%s", unsupportedTypes[code])
 	case primitives[code] != nil:
 		t.val = primitives[code]
-	case code == typeFunc:
-		t.fn = s.funcType(in)
+	case code == typeFunc || code == typeAsyncFunc:
+		t.fn = s.funcType(in, code == typeAsyncFunc)
 	case code == typeComponent:
 		t.comp = s.componentType(in)
 	case code == typeInstance:
@@ -230,11 +230,19 @@ func (s *scope) resourceAt(in *reader) *resource {
 	return t.res
 }
 
-func (s *scope) funcType(in *reader) *funcType {
-	f := &funcType{params: s.labelled(in, true)}
+func (s *scope) funcType(in *reader, async bool) *funcType {
+	f := &funcType{params: s.labelled(in, true), result: s.resultType(in), async: async}
+	if in.err == nil {
+		in.check(f.seal())
+	}
+	return f
+}
+
+// resultType reads the result of a function, nil if it has none.
+func (s *scope) resultType(in *reader) *valType {
 	switch in.byte() {
 	case 0:
-		f.result = s.valType(in)
+		return s.valType(in)
 	case 1:
 		if in.byte() != 0 {
 			in.fail("named results")
@@ -242,10 +250,7 @@ func (s *scope) funcType(in *reader) *funcType {
 	default:
 		in.fail("results of a function")
 	}
-	if in.err == nil {
-		in.check(f.seal())
-	}
-	return f
+	return nil
 }
 
 // seal computes what follows from the parameters and the result.

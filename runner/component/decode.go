@@ -13,6 +13,9 @@ type definition struct {
 	typ   componentType
 	steps []step
 	slots int // resources that an instance has
+
+	async        bool // it implements an async function
+	backpressure bool // it has backpressure
 }
 
 // newResource gives a resource the next slot of the component's instances.
@@ -339,6 +342,7 @@ func (d *definition) inline(in *reader) {
 // importItem reads an import of the component.
 func (d *definition) importItem(in *reader) {
 	name, e := d.imported(in, &d.typ.imports)
+	d.refuseAsync(in, name, e)
 	if in.err != nil {
 		return
 	}
@@ -369,6 +373,7 @@ func (d *definition) exportItem(in *reader) {
 	if in.flag("type of an export") {
 		e = d.ascribed(in, e)
 	}
+	d.refuseAsync(in, ref.name, e)
 	if in.err != nil {
 		return
 	}

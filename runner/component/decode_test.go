@@ -67,7 +67,7 @@ func FuzzDecode(f *testing.F) {
 	for _, text := range []string{"string", "map<u8, string>", "variant{a(list<u8>), b}", "record{a: u8}"} {
 		f.Add(echoComponent(f, parseType(f, text), utf8Strings))
 	}
-	for _, data := range examples(f) {
+	for _, data := range append(examples(f), load(f, "async.wasm"), load(f, "rules.wasm"), load(f, "resources.wasm")) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -99,6 +99,7 @@ func FuzzDecode(f *testing.F) {
 
 // TestDecodeErrors: one line says what is wrong, or missing, and at which byte.
 func TestDecodeErrors(t *testing.T) {
+	const importF = "\x0a\x06\x01\x00\x01f\x01\x00"
 	types := func(def string) string { return string(appendSection(nil, sectionType, 1, []byte(def))) }
 	for _, tt := range []struct{ content, want string }{
 		{"\x0d\x00", "malformed component at byte 10: a section of number 13"},
@@ -114,13 +115,23 @@ func TestDecodeErrors(t *testing.T) {
 		{types("\x63\x73"), "malformed component at byte 13: ends too early"},
 		{types("\x3f\x7e\x00"), "malformed component at byte 13: resources can only be represented by `i32`"},
 		{types("\x00"), "malformed component at byte 12: a type index where a type is defined"},
-		{types("\x43\x00\x01\x00"), "unsupported at byte 12: an async function (WASI 0.3)"},
+		{types("\x43\x00\x01\x00") + importF, "unsupported at byte 23: an async function (WASI 0.3): \"f\""},
+		{types("\x42\x02\x01\x43\x00\x01\x00\x04\x00\x01g\x01\x00") + "\x0a\x06\x01\x00\x01i\x05\x00", "unsupported at byte 32: an async function (WASI 0.3): \"i#g\""},
+		{types("\x40\x00\x01\x00") + importF + "\x08\x06\x01\x01\x00\x00\x01\x06", "malformed component at byte 31: canonical option `async` is of a function that is not async"},
+		{types("\x40\x00\x01\x00") + importF + "\x08\x09\x02\x24\x01\x00\x00\x02\x06\x05\x00", "malformed component at byte 34: canonical option `post-return` cannot be specified with `async`"},
+		{types("\x40\x00\x01\x00") + importF + "\x08\x07\x01\x01\x00\x00\x01\x07\x00", "unsupported at byte 31: an async function with a callback (WASI 0.3)"},
+		{types("\x43\x00\x01\x00") + "\x08\x07\x02\x24\x00\x00\x00\x00\x00", "unsupported at byte 24: backpressure for async functions (WASI 0.3)"},
+		{types("\x43\x00\x00\x79") + "\x08\x0a\x03\x0a\x7f\x00\x00\x00\x00\x00\x00\x24", "unsupported at byte 27: backpressure for async functions (WASI 0.3)"},
+		{"\x08\x04\x01\x0a\x7e\x00", "malformed component at byte 13: a number of i64 in the context of a task, want an i32"},
+		{"\x08\x04\x01\x0b\x7f\x02", "malformed component at byte 14: number 2 of 2 in the context of a task"},
+		{"\x08\x06\x01\x09\x01\x00\x01\x06", "malformed component at byte 16: task.return has options other than `memory` and the encoding of strings"},
+		{"\x08\x05\x01\x09\x00\x73\x00", "malformed component at byte 15: canonical option `memory` is required"},
 		{types("\x66\x00"), "unsupported at byte 12: a stream (WASI 0.3)"},
 		{types("\x65\x00"), "unsupported at byte 12: a future (WASI 0.3)"},
 		{types("\x3e\x7f\x00"), "malformed component at byte 12: a type index where a type is defined"},
 		{types("\x71\x01\x01c\x00\x01"), "malformed component at byte 17: 0x1 behind a case, want 0"},
 		{"\x08\x02\x01\x40", "unsupported at byte 12: threads (canonical definition 0x40)"},
-		{"\x08\x02\x01\x09", "unsupported at byte 12: an async built-in of WASI 0.3 (canonical definition 0x9)"},
+		{"\x08\x02\x01\x05", "unsupported at byte 12: an async built-in of WASI 0.3 (canonical definition 0x5)"},
 		{"\x09\x03\x00\x00\x00", "unsupported at byte 10: values and start functions of components"},
 		{"\x05\x05\x01\x00\x07\x00\x00", "malformed component at byte 13: component 7 of 0"},
 		{"\x0a\x08\x01\x00\x03Foo\x03\x01", "malformed component at byte 18: \"Foo\" is not a kebab-case name"},

@@ -56,12 +56,13 @@ type liftedFunction struct {
 	params     valType // of the parameters, as one tuple
 	spilled    bool    // they are in memory
 	indirect   bool    // the result is in memory
+	async      bool    // it is returned by task.return
 	core0      []uint64
 	results    int
 }
 
 func newLifted(in *instance, st stepLift) *liftedFunction {
-	f := &liftedFunction{abi: in.abi(st.options), core: in.coreFuncs[st.fn], typ: st.typ}
+	f := &liftedFunction{abi: in.abi(st.options), core: in.coreFuncs[st.fn], typ: st.typ, async: st.options.async}
 	if st.options.postReturn != noIndex {
 		f.postReturn = in.coreFuncs[st.options.postReturn]
 	}
@@ -79,24 +80,33 @@ func (f *liftedFunction) String() string { return "core function " + f.core.name
 func (f *liftedFunction) call(ctx context.Context, args, result []byte) []byte {
 	in := f.inst
 	in.enter()
-	scope := &scopeOfCall{}
-	stack := f.lower(ctx, args, scope)
+	t := &task{fn: f, result: result}
+	outer := in.begin(t)
+	stack := f.lower(ctx, args, t)
 	f.core.call(ctx, stack)
-	result = f.lift(stack, result)
+	if f.async {
+		if !t.returned {
+			trap("an async function ended without a call of task.return")
+		}
+		result = t.result
+	} else {
+		result = f.lift(stack, result)
+	}
 	if f.postReturn != nil {
 		in.mayLeave = false
 		f.postReturn.call(ctx, stack)
 		in.mayLeave = true
 	}
-	if scope.borrows > 0 {
+	if t.borrows > 0 {
 		trap("borrow handles still remain at the end of the call")
 	}
+	in.begin(outer)
 	in.leave()
 	return result
 }
 
 // lower returns the core parameters.
-func (f *liftedFunction) lower(ctx context.Context, args []byte, scope *scopeOfCall) []uint64 {
+func (f *liftedFunction) lower(ctx context.Context, args []byte, scope *task) []uint64 {
 	w := lowerer{abi: &f.abi, ctx: ctx, in: canon.NewDecoder(args), scope: scope, stack: make([]uint64, 0, maxFlatParams+1)}
 	f.inst.mayLeave = false
 	if f.memory != nil {
@@ -140,6 +150,7 @@ type loweredFunction struct {
 	params   valType
 	spilled  bool
 	indirect bool
+	async    bool
 	flat     int     // core parameters without the address of the result
 	lifter   lifter  // of the call under way
 	lowerer  lowerer // of its result
@@ -152,11 +163,15 @@ func newLowered(in *instance, st stepLower) *loweredFunction {
 	f.name = f.callee.String()
 	f.params = valType{kind: canon.Tuple, fields: st.typ.params, layout: recordLayout(st.typ.params)}
 	f.spilled = f.params.tooFlat
+	f.async = st.options.async
 	f.flat = len(f.params.layout.flat)
+	if f.async && f.flat > maxFlatAsyncParams {
+		f.spilled = true
+	}
 	if f.spilled {
 		f.flat = 1
 	}
-	f.indirect = st.typ.result != nil && tooManyResults(st.typ.result)
+	f.indirect = st.typ.result != nil && (f.async || tooManyResults(st.typ.result))
 	f.lifter = lifter{abi: &f.abi, lend: f.callee.guest()}
 	f.lowerer = lowerer{abi: &f.abi}
 	return f
@@ -186,6 +201,9 @@ func (f *loweredFunction) invoke(ctx context.Context, _ api.Module, stack []uint
 	}
 	if f.typ.result != nil {
 		f.lower(ctx, stack, result)
+	}
+	if f.async {
+		stack[0] = asyncReturned
 	}
 	if !within {
 		l.out, f.result, f.busy = keep(l.out), keep(result), false

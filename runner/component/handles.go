@@ -16,11 +16,8 @@ type handle struct {
 	rep   uint32
 	next  uint32 // free entry after this one
 	lends int    // calls that have a borrow of it, for an own handle
-	scope *scopeOfCall
+	scope *task  // of a borrow
 }
-
-// scopeOfCall counts the borrows that a guest must drop before its call returns.
-type scopeOfCall struct{ borrows int }
 
 // maxHandles is how many handles a component instance may have.
 const maxHandles = 1 << 22
@@ -111,5 +108,7 @@ func (t *resourceType) destroy(ctx context.Context, from *instance, rep uint32) 
 		t.owner.enter()
 		defer t.owner.leave()
 	}
+	outer := t.owner.begin(&task{})
 	t.dtor.call(ctx, []uint64{uint64(rep)})
+	t.owner.begin(outer)
 }

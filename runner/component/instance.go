@@ -41,9 +41,11 @@ type instance struct {
 	resources     []*resourceType // by slot
 	exports       map[string]value
 
-	handles  handles
-	mayLeave bool
-	entered  bool
+	handles      handles
+	task         *task // that is under way, or the one of the instantiation
+	backpressure int
+	mayLeave     bool
+	entered      bool
 }
 
 // step is a definition of a component, which instantiation executes.
@@ -63,7 +65,7 @@ func (s *store) instantiate(ctx context.Context, d *definition, outer *instance,
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in := &instance{store: s, def: d, outer: outer, resources: make([]*resourceType, d.slots), exports: map[string]value{}, mayLeave: true}
+	in := &instance{store: s, def: d, outer: outer, resources: make([]*resourceType, d.slots), exports: map[string]value{}, task: &task{}, mayLeave: true}
 	for _, st := range d.steps {
 		if err := st.run(ctx, in, args); err != nil {
 			return nil, err
@@ -282,7 +284,7 @@ type stepLower struct {
 func (s stepLower) run(_ context.Context, in *instance, _ map[string]value) error {
 	f := newLowered(in, s)
 	e := coreEntity{sort: coreFunc}
-	e.params, e.results = s.typ.flatten(true)
+	e.params, e.results = s.options.flatten(s.typ, true)
 	in.addCore(&coreItem{typ: e, host: f.invoke})
 	return nil
 }

@@ -17,8 +17,8 @@ type lowerer struct {
 	ctx   context.Context
 	in    canon.Decoder
 	mem   []byte
-	stack []uint64     // core values so far
-	scope *scopeOfCall // of the call that is given borrows
+	stack []uint64 // core values so far
+	scope *task    // that is given borrows
 }
 
 // values lowers parameters to core values.
@@ -121,7 +121,10 @@ func (w *lowerer) allocate(n uint64, align uint32, what string) (uint32, []byte)
 }
 
 func (w *lowerer) reallocate(old, oldSize, align, size uint32, what string) (uint32, []byte) {
+	storage := w.inst.task.storage
+	w.inst.task.storage = [contextSlots]uint32{} // realloc is a task of its own
 	ptr := w.realloc.allocate(w.ctx, old, oldSize, align, size)
+	w.inst.task.storage = storage
 	w.mem = memory.Bytes(w.memory) // it may have grown
 	if ptr&(align-1) != 0 {
 		trap("realloc return: result not aligned: %#x to %d, for a %s", ptr, align, what)

@@ -127,6 +127,9 @@ func (m *matcher) comp(found, want *componentType) error {
 }
 
 func (m *matcher) fn(found, want *funcType) error {
+	if found.async != want.async {
+		return fmt.Errorf("expected %s, found %s", want.word(), found.word())
+	}
 	if len(found.params) != len(want.params) {
 		return fmt.Errorf("expected %d parameters, found %d", len(want.params), len(found.params))
 	}
@@ -142,6 +145,13 @@ func (m *matcher) fn(found, want *funcType) error {
 		return fmt.Errorf("type mismatch with result type: %w", err)
 	}
 	return nil
+}
+
+func (f *funcType) word() string {
+	if f.async {
+		return "an async function"
+	}
+	return "a function that is not async"
 }
 
 func (m *matcher) optional(found, want *valType) error {

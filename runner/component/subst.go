@@ -57,7 +57,7 @@ func (s *substitution) fn(f *funcType) *funcType {
 	if done, ok := s.funcs[f]; ok {
 		return done
 	}
-	c := &funcType{params: s.fields(f.params), result: s.val(f.result), resources: true}
+	c := &funcType{params: s.fields(f.params), result: s.val(f.result), async: f.async, resources: true}
 	s.funcs[f] = c
 	return c
 }

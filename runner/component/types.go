@@ -43,6 +43,7 @@ type resource struct {
 type funcType struct {
 	params    []field
 	result    *valType // nil: none
+	async     bool
 	resources bool
 	sig       *canon.Func // made on demand
 }
