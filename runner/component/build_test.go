@@ -11,8 +11,8 @@ import (
 
 // builder writes components for tests.
 type builder struct {
-	types []byte // content of the type section
-	count uint32
+	sections []byte // of types, and of imports that name them
+	count    uint32
 }
 
 // internal returns a type as this package has it.
@@ -62,7 +62,11 @@ func (b *builder) typ(t *canon.Type) []byte {
 			def = append(def, b.field(t.Kind, f)...)
 		}
 	}
-	return b.define(def)
+	index := b.define(def)
+	if nameable(t.Kind) {
+		return b.name(index)
+	}
+	return index
 }
 
 func (b *builder) field(k canon.Kind, f canon.Field) []byte {
@@ -86,7 +90,15 @@ func (b *builder) optional(t *canon.Type) []byte {
 
 // define gives a definition the next index.
 func (b *builder) define(def []byte) []byte {
-	b.types = append(b.types, def...)
+	b.sections = appendSection(b.sections, sectionType, 1, def)
+	b.count++
+	return signed(int64(b.count - 1))
+}
+
+// name imports a type, which gives it a name and the next index.
+func (b *builder) name(index []byte) []byte {
+	item := append(appendName([]byte{0}, fmt.Sprintf("t%d", b.count)), 3, 0)
+	b.sections = appendSection(b.sections, sectionImport, 1, append(item, index...))
 	b.count++
 	return signed(int64(b.count - 1))
 }
@@ -192,8 +204,7 @@ func echoComponent(t testing.TB, typ *canon.Type, enc encoding) []byte {
 	def := append(appendName([]byte{0x40, 1}, "v"), ref...)
 	index := b.define(append(append(def, 0), ref...))
 
-	c := []byte(preamble)
-	c = appendSection(c, sectionType, uint64(b.count), b.types)
+	c := append([]byte(preamble), b.sections...)
 	c = appendSection(c, sectionImport, 1, append(append(appendName([]byte{0}, "echo"), 1), index...))
 	c = append(c, rawSection(sectionCoreModule, memoryModule)...)
 	c = append(c, rawSection(sectionCoreModule, echoModule(params, lowered, results, v, tooManyResults(v)))...)

@@ -255,7 +255,7 @@ func (d *definition) lower(in *reader) {
 }
 
 func (d *definition) resourceBuiltin(in *reader, code byte) {
-	r := d.resourceAt(in)
+	r, _ := d.resourceAt(in)
 	if in.err != nil {
 		return
 	}

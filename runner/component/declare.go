@@ -77,7 +77,7 @@ func (s *scope) typeDef(in *reader) (t typeDef) {
 	case code == typeInstance:
 		t.inst = s.instanceType(in)
 	case code == typeResource:
-		t.res = s.resourceType(in)
+		t.res, t.resID = s.resourceType(in), &identity{}
 	case code >= 0:
 		in.fail("a type index where a type is defined")
 	default:
@@ -110,9 +110,11 @@ func (s *scope) defined(in *reader, code int64) *valType {
 	case typeResult:
 		t.kind, t.elem, t.err = canon.Result, s.optionalType(in), s.optionalType(in)
 	case typeOwn:
-		t.kind, t.res = canon.Own, s.resourceAt(in)
+		t.kind = canon.Own
+		t.res, t.id = s.resourceAt(in)
 	case typeBorrow:
-		t.kind, t.res = canon.Borrow, s.resourceAt(in)
+		t.kind = canon.Borrow
+		t.res, t.id = s.resourceAt(in)
 	default:
 		in.fail("a type of code %#x", code&0x7f)
 	}
@@ -220,14 +222,14 @@ func (s *scope) valType(in *reader) *valType {
 	return t.val
 }
 
-func (s *scope) resourceAt(in *reader) *resource {
+func (s *scope) resourceAt(in *reader) (*resource, *identity) {
 	index := in.u32()
 	t, err := item(s.types, index, "type")
 	if err == nil && t.res == nil {
 		err = fmt.Errorf("type index %d is not a resource type", index)
 	}
 	in.check(err)
-	return t.res
+	return t.res, t.resID
 }
 
 func (s *scope) funcType(in *reader, async bool) *funcType {
@@ -262,10 +264,12 @@ func (f *funcType) seal() error {
 	for _, p := range f.params {
 		nodes += p.typ.nodes
 		f.resources = f.resources || p.typ.resources
+		f.named = f.named || p.typ.named
 	}
 	if f.result != nil {
 		nodes += f.result.nodes
 		f.resources = f.resources || f.result.resources
+		f.named = f.named || f.result.named
 		if f.result.borrows {
 			return fmt.Errorf("function result cannot contain a `borrow` type")
 		}
@@ -309,6 +313,7 @@ func (s *scope) instanceType(in *reader) *instanceType {
 func (s *scope) componentType(in *reader) *componentType {
 	t := &componentType{}
 	inner := s.declaration(in)
+	inner.concrete = true
 	inner.fresh = func(r *resource, forImport bool) *resource {
 		fresh := &resource{name: r.name}
 		if forImport {
@@ -367,6 +372,11 @@ func (s *scope) named(in *reader, name string, forImport bool, into *namedEntiti
 		e, err = s.open(withoutVersion(name), e, forImport)
 		in.check(err)
 	}
+	if in.err == nil {
+		var err error
+		e, err = s.rename(e)
+		in.check(err)
+	}
 	if in.err != nil {
 		return e
 	}
@@ -378,6 +388,7 @@ func (s *scope) named(in *reader, name string, forImport bool, into *namedEntiti
 		names = &s.importing
 	}
 	in.check(names.extern(name, e))
+	in.check(s.makeVisible(name, e, forImport))
 	in.check(s.add(e))
 	into.add(name, e)
 	return e

@@ -50,7 +50,7 @@ const (
 // newDefinition begins a component within another, or the root.
 func newDefinition(parent *definition, work *int) *definition {
 	d := &definition{}
-	d.def, d.work = d, work
+	d.def, d.work, d.concrete = d, work, true
 	if parent != nil {
 		d.parent, d.depth = &parent.scope, parent.depth+1
 	}
@@ -307,7 +307,10 @@ func (d *definition) instantiated(t *componentType, args map[string]entity) (*in
 		}
 	}
 	sub := d.substitution()
-	sub.resources = m.bound
+	sub.resources, sub.names = m.bound, m.names
+	if err := sub.rename(t.exports); err != nil {
+		return nil, nil, err
+	}
 	paths := d.resourcePaths(t.exports)
 	var binds []bind
 	for _, r := range t.made {
@@ -374,10 +377,15 @@ func (d *definition) exportItem(in *reader) {
 		e = d.ascribed(in, e)
 	}
 	d.refuseAsync(in, ref.name, e)
+	if in.err == nil {
+		e, err = d.rename(e)
+		in.check(err)
+	}
 	if in.err != nil {
 		return
 	}
 	in.check(d.exporting.extern(ref.name, e))
+	in.check(d.makeVisible(ref.name, e, false))
 	in.check(d.add(e))
 	d.typ.exports.add(ref.name, e)
 	d.nameResources(ref.name, e)
@@ -385,7 +393,8 @@ func (d *definition) exportItem(in *reader) {
 }
 
 // ascribed reads the type that an export is given, which must be one that its
-// item has.
+// item has. Where that has resources of its own, so has the export: who uses it
+// is not told that they are those of the item.
 func (d *definition) ascribed(in *reader, found entity) entity {
 	var free []*resource
 	given := &scope{parent: d.parent, work: d.work, coreTypes: d.coreTypes, types: d.types}
@@ -406,7 +415,13 @@ func (d *definition) ascribed(in *reader, found entity) entity {
 		return found
 	}
 	sub := d.substitution()
-	sub.resources = m.bound
+	for _, r := range free {
+		if same := m.bound[r]; same != nil {
+			fresh := d.newResource("")
+			sub.resources[r] = fresh
+			d.step(stepSameResource{slot: fresh.slot, as: same.slot})
+		}
+	}
 	e, err := sub.entity(want)
 	in.check(err)
 	if e.sort == sortInstance {

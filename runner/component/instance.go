@@ -303,6 +303,14 @@ func (s stepResource) run(_ context.Context, in *instance, _ map[string]value) e
 	return nil
 }
 
+// stepSameResource gives a resource another type for who uses it.
+type stepSameResource struct{ slot, as int }
+
+func (s stepSameResource) run(_ context.Context, in *instance, _ map[string]value) error {
+	in.resources[s.slot] = in.resources[s.as]
+	return nil
+}
+
 type stepBuiltin struct {
 	code byte
 	slot int

@@ -12,10 +12,11 @@ type matcher struct {
 	scope *scope
 	free  map[*resource]bool      // to be bound
 	bound map[*resource]*resource // wanted to found
+	names map[*identity]*identity // of types, likewise
 }
 
 func (s *scope) matcher(free []*resource) *matcher {
-	m := &matcher{scope: s, free: map[*resource]bool{}, bound: map[*resource]*resource{}}
+	m := &matcher{scope: s, free: map[*resource]bool{}, bound: map[*resource]*resource{}, names: map[*identity]*identity{}}
 	for _, r := range free {
 		m.free[r] = true
 	}
@@ -32,6 +33,9 @@ func (m *matcher) entity(found, want entity) error {
 	case sortFunc:
 		return m.fn(found.fn, want.fn)
 	case sortType:
+		if id := want.typ.identity(); id != nil {
+			m.names[id] = found.typ.identity()
+		}
 		return m.typ(found.typ, want.typ)
 	case sortComponent:
 		return m.comp(found.comp, want.comp)

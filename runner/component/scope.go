@@ -29,6 +29,8 @@ type scope struct {
 	insts     []*instanceType
 	importing nameSet
 	exporting nameSet
+	concrete  bool // a component or its type, not the type of an instance
+	visible   visibleTypes
 
 	// fresh makes the resource that stands for an abstract one where a type is
 	// used, as an import or as an export.

@@ -1,9 +1,10 @@
 package component
 
-// substitution replaces resources within types. What has none of them is
-// shared, what occurs twice is replaced once.
+// substitution replaces resources within types, and the identities by which they
+// have names. What has none of them is shared, what occurs twice is replaced once.
 type substitution struct {
 	resources map[*resource]*resource
+	names     map[*identity]*identity
 	scope     *scope
 	vals      map[*valType]*valType
 	funcs     map[*funcType]*funcType
@@ -13,7 +14,7 @@ type substitution struct {
 
 func (s *scope) substitution() *substitution {
 	return &substitution{
-		resources: map[*resource]*resource{}, scope: s,
+		resources: map[*resource]*resource{}, names: map[*identity]*identity{}, scope: s,
 		vals: map[*valType]*valType{}, funcs: map[*funcType]*funcType{},
 		insts: map[*instanceType]*instanceType{}, comps: map[*componentType]*componentType{},
 	}
@@ -27,7 +28,7 @@ func (s *substitution) resource(r *resource) *resource {
 }
 
 func (s *substitution) val(t *valType) *valType {
-	if t == nil || !t.resources || s.scope.spend(1) != nil {
+	if t == nil || !t.resources && (!t.named || len(s.names) == 0) || s.scope.spend(1) != nil {
 		return t
 	}
 	if done, ok := s.vals[t]; ok {
@@ -38,6 +39,7 @@ func (s *substitution) val(t *valType) *valType {
 	if t.res != nil {
 		c.res = s.resource(t.res)
 	}
+	c.id = s.identity(t.id)
 	s.vals[t] = &c
 	return &c
 }
@@ -51,13 +53,13 @@ func (s *substitution) fields(list []field) []field {
 }
 
 func (s *substitution) fn(f *funcType) *funcType {
-	if !f.resources {
+	if !f.resources && (!f.named || len(s.names) == 0) {
 		return f
 	}
 	if done, ok := s.funcs[f]; ok {
 		return done
 	}
-	c := &funcType{params: s.fields(f.params), result: s.val(f.result), async: f.async, resources: true}
+	c := &funcType{params: s.fields(f.params), result: s.val(f.result), async: f.async, resources: f.resources, named: f.named}
 	s.funcs[f] = c
 	return c
 }
@@ -69,7 +71,7 @@ func (s *substitution) typ(t typeDef) (c typeDef, err error) {
 	case t.fn != nil:
 		c.fn = s.fn(t.fn)
 	case t.res != nil:
-		c.res = s.resource(t.res)
+		c.res, c.resID = s.resource(t.res), s.identity(t.resID)
 	case t.inst != nil:
 		c.inst, err = s.inst(t.inst)
 	case t.comp != nil:

@@ -397,10 +397,9 @@ type exception struct {
 }
 
 const (
-	waiting    = "what async functions may wait for, of WASI 0.3"
-	visibility = "types without a name are accepted in what is imported and exported"
-	newer      = "newer than the first version of the component model"
-	engine     = "not in the engine"
+	waiting = "what async functions may wait for, of WASI 0.3"
+	newer   = "newer than the first version of the component model"
+	engine  = "not in the engine"
 )
 
 // exceptions are those of the repository at commit 6d28164, of August 2026.
@@ -409,24 +408,9 @@ var exceptions = []exception{
 	{"linking/unit.wast", 261, 375, "several memories in a core module, " + engine},
 	{"validation/attributes.wast", 2, 30, "attributes of names, " + newer},
 	{"validation/attributes.wast", 202, 213, "attributes of names, " + newer},
-	{"validation/external-visibility.wast", 20, 46, visibility},
-	{"validation/external-visibility.wast", 62, 71, visibility},
-	{"validation/external-visibility.wast", 91, 91, visibility},
-	{"validation/external-visibility.wast", 112, 112, visibility},
-	{"validation/external-visibility.wast", 131, 131, visibility},
-	{"validation/external-visibility.wast", 150, 150, visibility},
-	{"validation/external-visibility.wast", 168, 168, visibility},
-	{"validation/external-visibility.wast", 185, 209, visibility},
-	{"validation/external-visibility.wast", 232, 297, visibility},
-	{"validation/external-visibility.wast", 313, 313, visibility},
-	{"validation/external-visibility.wast", 329, 354, visibility},
-	{"validation/external-visibility.wast", 369, 395, visibility},
-	{"validation/external-visibility.wast", 433, 459, visibility},
-	{"validation/external-visibility.wast", 490, 498, visibility},
 	{"validation/indicies.wast", 236, 267, waiting},
 	{"validation/instantiation.wast", 342, 342, "several memories in a core module, " + engine},
 	{"validation/max-value-size.wast", 6, 6, "lists of fixed length, " + newer},
-	{"validation/resources.wast", 578, 578, "an export that is ascribed a resource of its own keeps the one it has"},
 	{"binary/binary.wast", 557, 557, waiting},
 	{"binary/binary.wast", 892, 892, "subtypes of core types, " + engine},
 	{"binary/binary.wast", 958, 958, "lists of fixed length, " + newer},

@@ -14,6 +14,7 @@ type valType struct {
 	err    *valType // of a result
 	fields []field  // of records, tuples, variants, enums and flags
 	res    *resource
+	id     *identity // of what needs a name, or of a handle's resource
 	layout
 
 	nodes     int  // types in it, each as often as it occurs
@@ -21,6 +22,7 @@ type valType struct {
 	resources bool // a resource occurs in it
 	borrows   bool // a borrow occurs in it
 	pointers  bool // a list, a map or a string occurs in it
+	named     bool // an identity occurs in it
 }
 
 // field is a field, case, label or parameter. Its type is nil for labels and
@@ -45,6 +47,7 @@ type funcType struct {
 	result    *valType // nil: none
 	async     bool
 	resources bool
+	named     bool        // an identity occurs in it
 	sig       *canon.Func // made on demand
 }
 
@@ -64,13 +67,15 @@ var sortNames = [...]string{"core module", "func", "value", "type", "component",
 
 func (s sort) String() string { return sortNames[s] }
 
-// typeDef is what a type index stands for: exactly one of its fields is set.
+// typeDef is what a type index stands for: one of its fields is set, of a resource
+// two.
 type typeDef struct {
-	val  *valType
-	fn   *funcType
-	comp *componentType
-	inst *instanceType
-	res  *resource
+	val   *valType
+	fn    *funcType
+	comp  *componentType
+	inst  *instanceType
+	res   *resource
+	resID *identity // of a resource
 }
 
 func (t typeDef) String() string {
@@ -148,6 +153,7 @@ func (t *valType) seal() (*valType, error) {
 		t.resources = t.resources || p.resources
 		t.borrows = t.borrows || p.borrows
 		t.pointers = t.pointers || p.pointers
+		t.named = t.named || p.named
 	}
 	part(t.elem)
 	part(t.err)
@@ -155,6 +161,10 @@ func (t *valType) seal() (*valType, error) {
 		part(f.typ)
 	}
 	t.resources = t.resources || t.res != nil
+	if nameable(t.kind) {
+		t.id = &identity{}
+	}
+	t.named = t.named || t.id != nil
 	t.borrows = t.borrows || t.kind == canon.Borrow
 	t.pointers = t.pointers || t.kind == canon.List || t.kind == canon.Map || t.kind == canon.String
 	switch {
