@@ -356,16 +356,17 @@ func (s *scope) declared(in *reader, kind byte) {
 
 // imported reads an import and gives it the next index of its sort.
 func (s *scope) imported(in *reader, into *namedEntities) (string, entity) {
-	name := in.externName()
-	return name, s.named(in, name, true, into)
+	name, a := in.externName()
+	return name, s.named(in, name, a, true, into)
 }
 
 func (s *scope) declaredExport(in *reader, into *namedEntities) {
-	s.named(in, in.externName(), false, into)
+	name, a := in.externName()
+	s.named(in, name, a, false, into)
 }
 
 // named reads the type of an import or export, opens it and adds it.
-func (s *scope) named(in *reader, name string, forImport bool, into *namedEntities) entity {
+func (s *scope) named(in *reader, name string, a attributes, forImport bool, into *namedEntities) entity {
 	e := s.externType(in, forImport)
 	if in.err == nil {
 		var err error
@@ -388,6 +389,7 @@ func (s *scope) named(in *reader, name string, forImport bool, into *namedEntiti
 		names = &s.importing
 	}
 	in.check(names.extern(name, e))
+	in.check(a.check(name, e))
 	in.check(s.makeVisible(name, e, forImport))
 	in.check(s.add(e))
 	into.add(name, e)

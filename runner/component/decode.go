@@ -327,11 +327,13 @@ func (d *definition) inline(in *reader) {
 	st := stepInline{}
 	names := nameSet{inline: true}
 	in.vector(func(int) {
-		ref := in.itemRef(in.externName())
+		name, a := in.externName()
+		ref := in.itemRef(name)
 		e, err := d.entity(ref.sort, ref.index)
 		in.check(err)
 		if in.err == nil {
 			in.check(names.extern(ref.name, e))
+			in.check(a.check(name, e))
 		}
 		if in.err == nil {
 			t.exports.add(ref.name, e)
@@ -370,7 +372,8 @@ func (d *definition) bindsOf(exports namedEntities) []bind {
 
 // exportItem reads an export of the component.
 func (d *definition) exportItem(in *reader) {
-	ref := in.itemRef(in.externName())
+	name, a := in.externName()
+	ref := in.itemRef(name)
 	e, err := d.entity(ref.sort, ref.index)
 	in.check(err)
 	if in.flag("type of an export") {
@@ -385,6 +388,7 @@ func (d *definition) exportItem(in *reader) {
 		return
 	}
 	in.check(d.exporting.extern(ref.name, e))
+	in.check(a.check(name, e))
 	in.check(d.makeVisible(ref.name, e, false))
 	in.check(d.add(e))
 	d.typ.exports.add(ref.name, e)

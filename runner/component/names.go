@@ -206,17 +206,70 @@ func (r *reader) label() string {
 	return name
 }
 
-// externName reads the name of an import or export.
-func (r *reader) externName() string {
+// externName reads the name of an import or export, and its attributes.
+func (r *reader) externName() (name string, a attributes) {
 	switch form := r.byte(); form {
 	case 0, 1:
-		return r.name()
+		name = r.name()
+	case 2:
+		name = r.name()
+		a = r.attributes(name)
 	default:
 		if r.err == nil {
 			r.unsupported("a name of form %#x", form)
 		}
-		return ""
 	}
+	return name, a
+}
+
+// attributes say more of an import or export than its name. Whether one can
+// stand in for another does not depend on them. An identifier for others, which
+// means nothing here, may be there too.
+type attributes struct {
+	implements *string // name of an interface, nil: none
+}
+
+// Codes of attributes.
+const (
+	attrImplements = iota
+	attrVersionSuffix
+	attrExternalID
+)
+
+func (r *reader) attributes(name string) (a attributes) {
+	seen := map[byte]bool{}
+	r.vector(func(int) {
+		code := r.byte()
+		if seen[code] {
+			r.fail("a second attribute %#x of %q", code, name)
+		}
+		seen[code] = true
+		switch code {
+		case attrImplements:
+			iface := r.name()
+			a.implements = &iface
+		case attrVersionSuffix:
+			r.unsupported("the rest of a version beside the name %q", name)
+		case attrExternalID:
+			r.name()
+		default:
+			r.fail("an attribute %#x of %q", code, name)
+		}
+	})
+	return a
+}
+
+// check: only instances with names of their own implement an interface.
+func (a attributes) check(name string, e entity) error {
+	switch {
+	case a.implements == nil:
+		return nil
+	case e.sort != sortInstance:
+		return fmt.Errorf("%q is of sort %s, only an instance implements an interface", name, e.sort)
+	case !isKebab(name):
+		return fmt.Errorf("%q implements an interface, but is not a kebab-case name", name)
+	}
+	return checkInterface(*a.implements)
 }
 
 // isKebab: words of letters and digits, joined by hyphens, each in one case and

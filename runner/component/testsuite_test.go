@@ -406,8 +406,6 @@ const (
 var exceptions = []exception{
 	{"values/post-return.wast", 4, 256, waiting},
 	{"linking/unit.wast", 261, 375, "several memories in a core module, " + engine},
-	{"validation/attributes.wast", 2, 30, "attributes of names, " + newer},
-	{"validation/attributes.wast", 202, 213, "attributes of names, " + newer},
 	{"validation/indicies.wast", 236, 267, waiting},
 	{"validation/instantiation.wast", 342, 342, "several memories in a core module, " + engine},
 	{"validation/max-value-size.wast", 6, 6, "lists of fixed length, " + newer},
@@ -415,7 +413,6 @@ var exceptions = []exception{
 	{"binary/binary.wast", 892, 892, "subtypes of core types, " + engine},
 	{"binary/binary.wast", 958, 958, "lists of fixed length, " + newer},
 	{"binary/binary.wast", 974, 974, waiting},
-	{"binary/binary.wast", 1187, 1206, "attributes of names, " + newer},
 }
 
 func exceptionOf(file string, line int) (why string, known bool) {
