@@ -15,6 +15,7 @@
 //	f32, f64                 little-endian bits; a NaN is 7fc00000, 7ff8000000000000
 //	string                   length in bytes (LEB128), UTF-8
 //	list                     number of elements (LEB128), elements
+//	list of fixed length     elements
 //	map                      number of entries (LEB128), of each its key and its value
 //	record, tuple            fields in order
 //	variant                  number of the case (LEB128), its payload
@@ -30,7 +31,8 @@ package canon
 // Kind is the shape of a type.
 type Kind uint8
 
-// The kinds of type, all that the component model's first version has, and maps.
+// The kinds of type, all that the component model's first version has, maps and
+// lists of fixed length.
 const (
 	Bool Kind = iota
 	S8
@@ -46,6 +48,7 @@ const (
 	Char
 	String
 	List
+	FixedList // list<T, N>
 	Map
 	Record
 	Tuple
@@ -61,7 +64,7 @@ const (
 
 var kindNames = [numKinds]string{
 	"bool", "s8", "u8", "s16", "u16", "s32", "u32", "s64", "u64", "f32", "f64", "char", "string",
-	"list", "map", "record", "tuple", "variant", "enum", "option", "result", "flags", "own", "borrow",
+	"list", "list of fixed length", "map", "record", "tuple", "variant", "enum", "option", "result", "flags", "own", "borrow",
 }
 
 // String is the kind's name as signatures have it: "u8", "list".
@@ -81,8 +84,9 @@ func (k Kind) Scalar() bool {
 // shared, but never contains itself.
 type Type struct {
 	Kind     Kind
-	Elem     *Type   // of a list or option; of a map, a tuple of a key and its value; of a result's ok value, nil for none
+	Elem     *Type   // of a list, of fixed length too, or option; of a map, a tuple of a key and its value; of a result's ok value, nil for none
 	Err      *Type   // of a result's error, nil for none
+	Len      uint32  // of a list of fixed length, at least 1
 	Fields   []Field // of a record or tuple; cases of a variant or enum; labels of flags
 	Resource string  // of own and borrow: "wasi:io/streams.input-stream"
 }

@@ -30,6 +30,7 @@ var signatures = []string{
 	"func(a: record{b: bool, c: tuple<s8, u8, s16, u16, s32, u32, s64, f32, f64, char>}) -> option<option<string>>",
 	"func(a: flags{read, write}, b: enum{x, y}) -> result",
 	"func(a: result<string>, b: result<_, u8>, c: list<own<r>>)",
+	"func(a: list<u8, 4>) -> list<list<list<string, 2>>, 4294967295>",
 	"func(a: map<string, map<u8, option<bool>>>) -> map<char, tuple<f32>>",
 }
 
@@ -64,6 +65,12 @@ func TestSignatureMistakes(t *testing.T) {
 		{"func() -> list<u8", `want ">"`},
 		{"func() -> result<_>", `want ","`},
 		{"func() -> map<u8>", `want ","`},
+		{"func() -> list<u8, 0>", `"0>", want the length of a list, from 1`},
+		{"func() -> list<u8, 4294967296>", "want the length"},
+		{"func() -> list<u8, +1>", "want the length"},
+		{"func() -> list<u8, 01>", "want the length"},
+		{"func() -> list<u8, >", "want a word"},
+		{"func() -> option<u8, 1>", `want ">"`},
 		{"func() -> map<u8, u8", `want ">"`},
 		{"func() -> map<f32, u8>", `byte 14: "f32, u8>", want a bool, an integer, char or string as the key of a map`},
 		{"func() -> map<list<u8>, u8>", "as the key of a map"},
@@ -107,6 +114,10 @@ var values = []struct {
 	{"list<u8>", func(e *Encoder) { e.Blob([]byte{'a', 0xff}) }, "\x02a\xff", `"a\xff"`, `{"base64":"Yf8="}`},
 	{"list<u8>", func(e *Encoder) { e.Len(1); e.U8('a') }, "\x01a", `"a"`, `"a"`},
 	{"list<s16>", func(e *Encoder) { e.Len(2); e.S16(1); e.S16(-1) }, "\x02\x02\x01", "[1, -1]", "[1,-1]"},
+	{"list<u8, 3>", func(e *Encoder) { e.Raw([]byte{'a', 'b', 'c'}) }, "abc", `"abc"`, `"abc"`},
+	{"list<u8, 2>", func(e *Encoder) { e.U8(0); e.U8(255) }, "\x00\xff", `"\x00\xff"`, `{"base64":"AP8="}`},
+	{"list<string, 2>", func(e *Encoder) { e.String("a"); e.String("") }, "\x01a\x00", `["a", ""]`, `["a",""]`},
+	{"list<list<u16, 2>>", func(e *Encoder) { e.Len(1); e.U16(1); e.U16(300) }, "\x01\x01\xac\x02", `[[1, 300]]`, `[[1,300]]`},
 	{"map<string, u8>", func(e *Encoder) { e.Len(2); e.String("k"); e.U8(1); e.String("k"); e.U8(2) }, "\x02\x01k\x01\x01k\x02", `{"k": 1, "k": 2}`, `[["k",1],["k",2]]`},
 	{"map<u64, list<u8>>", func(e *Encoder) { e.Len(1); e.U64(7); e.Blob([]byte{0xff}) }, "\x01\x07\x01\xff", `{7: "\xff"}`, `[[7,{"base64":"/w=="}]]`},
 	{"map<bool, u8>", func(e *Encoder) { e.Len(0) }, "\x00", "{}", "[]"},
@@ -167,6 +178,8 @@ func TestMalformedValues(t *testing.T) {
 		{"string", "\x01\xff", "not UTF-8"},
 		{"string", "\x05abc", "3 bytes, want 5"},
 		{"list<u16>", "\x05\x01", "a list of 5 elements in 1 bytes"},
+		{"list<u8, 3>", "ab", "2 bytes, want 3"},
+		{"list<u16, 4294967295>", "\x01", "ends within a number"},
 		{"map<bool, u16>", "\x05\x01\x01", "a list of 5 elements in 2 bytes"},
 		{"map<bool, u16>", "\x01\x02\x01", "2, want 0 or 1"},
 		{"enum{a, b}", "\x02", "case 2 of 2"},
@@ -309,8 +322,8 @@ func checkValue(t *testing.T, typ *Type, data []byte) {
 
 // Texts are the strings and bytes of a value, with their places.
 func TestTexts(t *testing.T) {
-	typ := parseType(t, "result<list<tuple<string, list<u8>, u32, option<map<string, u8>>>>, string>")
-	value := "\x00\x02\x01a\x02\x00\xff\x05\x00\x00\x01x\x07\x01\x01\x03end\x09"
+	typ := parseType(t, "result<list<tuple<string, list<u8>, u32, option<map<string, list<u8, 2>>>>>, string>")
+	value := "\x00\x02\x01a\x02\x00\xff\x05\x00\x00\x01x\x07\x01\x01\x03end\x09\x08"
 	var got []string
 	each := func(of *Type, at int, text []byte) {
 		got = append(got, fmt.Sprintf("%s %d %q", of.Kind, at, text))
@@ -319,7 +332,7 @@ func TestTexts(t *testing.T) {
 		}
 	}
 	rest, err := Texts(typ, []byte(value+"more"), each)
-	want := []string{`string 3 "a"`, `list 5 "\x00\xff"`, `string 10 ""`, `list 11 "x"`, `string 16 "end"`}
+	want := []string{`string 3 "a"`, `list 5 "\x00\xff"`, `string 10 ""`, `list 11 "x"`, `string 16 "end"`, `list of fixed length 19 "\t\b"`}
 	if err != nil || string(rest) != "more" || !slices.Equal(got, want) {
 		t.Errorf("texts %q, want %q; rest %q, %v", got, want, rest, err)
 	}

@@ -33,7 +33,15 @@ func AppendJSONFrom(dst []byte, t *Type, d *Decoder) []byte {
 	case String, Char, F32, F64, Own, Borrow:
 		return jsonText(dst, t, d)
 	case List, Map:
-		return jsonList(dst, t.Elem, d)
+		if t.Elem.Kind == U8 {
+			return appendBytes(dst, d.Blob())
+		}
+		return jsonElements(dst, t.Elem, d.Len(), d)
+	case FixedList:
+		if t.Elem.Kind == U8 {
+			return appendBytes(dst, d.take(uint64(t.Len)))
+		}
+		return jsonElements(dst, t.Elem, int(t.Len), d)
 	case Record, Tuple:
 		return jsonFields(dst, t, d)
 	case Variant, Enum:
@@ -90,12 +98,8 @@ func jsonText(dst []byte, t *Type, d *Decoder) []byte {
 	return append(dst, v...)
 }
 
-func jsonList(dst []byte, elem *Type, d *Decoder) []byte {
-	if elem.Kind == U8 {
-		return appendBytes(dst, d.Blob())
-	}
+func jsonElements(dst []byte, elem *Type, n int, d *Decoder) []byte {
 	dst = append(dst, '[')
-	n := d.Len()
 	for i := 0; i < n && d.err == nil; i++ {
 		if i > 0 {
 			dst = append(dst, ',')

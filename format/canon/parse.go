@@ -2,6 +2,7 @@ package canon
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -163,6 +164,9 @@ func (p *parser) inner(t *Type) {
 	case List, Option:
 		p.want("<")
 		t.Elem = p.typ()
+		if t.Kind == List && p.accept(",") {
+			t.Kind, t.Len = FixedList, p.length()
+		}
 		p.want(">")
 	case Map:
 		p.want("<")
@@ -190,6 +194,18 @@ func (p *parser) inner(t *Type) {
 		p.fail(fmt.Sprintf("at most %d labels of flags before it", MaxFlags))
 	}
 	p.nodes += len(t.Fields)
+}
+
+// length reads that of a list of fixed length.
+func (p *parser) length() uint32 {
+	start := p.at
+	word := p.word(delimiters)
+	n, err := strconv.ParseUint(word, 10, 32)
+	if p.err == nil && (err != nil || n == 0 || word[0] == '0') {
+		p.at = start
+		p.fail("the length of a list, from 1")
+	}
+	return uint32(n)
 }
 
 // entry reads "K, V", a map's types of keys and of values, as a tuple.

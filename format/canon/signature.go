@@ -1,6 +1,9 @@
 package canon
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // String is the function's signature, with every type in full:
 //
@@ -39,6 +42,12 @@ func writeFields(b *strings.Builder, fields []Field, write func(Field)) {
 }
 
 func (t *Type) write(b *strings.Builder) {
+	if t.Kind == FixedList {
+		b.WriteString("list<")
+		t.Elem.write(b)
+		b.WriteString(", " + strconv.FormatUint(uint64(t.Len), 10) + ">")
+		return
+	}
 	b.WriteString(t.Kind.String())
 	switch t.Kind {
 	case List, Option:

@@ -51,9 +51,14 @@ func (p *printer) value(dst []byte, t *Type) []byte {
 		if t.Elem.Kind == U8 {
 			return appendQuoted(dst, p.d.Blob(), p.maxText)
 		}
-		return append(p.elements(append(dst, '['), t.Elem, p.value), ']')
+		return append(p.elements(append(dst, '['), t.Elem, p.d.Len(), p.value), ']')
+	case FixedList:
+		if t.Elem.Kind == U8 {
+			return appendQuoted(dst, p.d.take(uint64(t.Len)), p.maxText)
+		}
+		return append(p.elements(append(dst, '['), t.Elem, int(t.Len), p.value), ']')
 	case Map:
-		return append(p.elements(append(dst, '{'), t.Elem, p.entry), '}')
+		return append(p.elements(append(dst, '{'), t.Elem, p.d.Len(), p.entry), '}')
 	case Record, Tuple:
 		return p.fields(dst, t)
 	case Variant, Enum:
@@ -127,9 +132,8 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 	return strconv.AppendFloat(dst, v, 'g', -1, bits)
 }
 
-// elements appends those of a list or a map, by one.
-func (p *printer) elements(dst []byte, elem *Type, one func([]byte, *Type) []byte) []byte {
-	n := p.d.Len()
+// elements appends the n of a list or a map, by one.
+func (p *printer) elements(dst []byte, elem *Type, n int, one func([]byte, *Type) []byte) []byte {
 	for i := 0; i < n && p.d.err == nil; i++ {
 		if i > 0 {
 			dst = append(dst, ", "...)

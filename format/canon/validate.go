@@ -18,7 +18,7 @@ func ValidateArgs(params []Field, data []byte) error {
 }
 
 // Texts checks as Validate does that data begins with a value of type t, and
-// calls each with every string and list<u8> in it: the type, and the bytes,
+// calls each with every string and list<u8>, of fixed length too, in it: the type, and the bytes,
 // which begin at data[at]. What follows the value is returned.
 func Texts(t *Type, data []byte, each func(t *Type, at int, text []byte)) (rest []byte, err error) {
 	d := NewDecoder(data)
@@ -48,6 +48,8 @@ func (d *Decoder) skip(t *Type) {
 		d.tell(t, d.utf8())
 	case List, Map:
 		d.skipList(t)
+	case FixedList:
+		d.skipFixed(t)
 	case Record, Tuple:
 		for _, f := range t.Fields {
 			d.skip(f.Type)
@@ -106,6 +108,19 @@ func (d *Decoder) skipList(t *Type) {
 		return
 	}
 	for range d.Len() {
+		if d.err != nil {
+			return
+		}
+		d.skip(t.Elem)
+	}
+}
+
+func (d *Decoder) skipFixed(t *Type) {
+	if t.Elem.Kind == U8 {
+		d.tell(t, d.take(uint64(t.Len)))
+		return
+	}
+	for range t.Len {
 		if d.err != nil {
 			return
 		}

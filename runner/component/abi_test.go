@@ -75,6 +75,10 @@ var echoed = []struct{ typ, value string }{
 	{"f32", "\x00\x00\xc0\x7f"}, {"f64", "\x00\x00\x00\x00\x00\x00\xf8\x7f"}, {"char", "\xff\xff\x43"},
 	{"string", "\x00"}, {"string", "\x05plain"}, {"string", "\x03\xc3\xa9a"}, {"string", "\x08\xe2\x82\xac\xf0\x9f\x98\x80x"},
 	{"list<u8>", "\x03\x00\x01\xff"}, {"list<s8>", "\x02\x80\x7f"}, {"list<u16>", "\x02\x00\xff\xff\x03"}, {"list<list<string>>", "\x02\x01\x01a\x02\x00\x01b"},
+	{"list<u8, 3>", "\x00\x01\xff"}, {"list<s8, 20>", "\x80\x7f\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"},
+	{"list<u64, 1>", "\x07"}, {"list<u16, 16>", "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\xac\x02"},
+	{"list<tuple<u8, string>, 2>", "\x01\x01a\x02\x00"}, {"list<list<list<u16, 2>, 2>>", "\x02\x01\x02\x03\x04\x05\x06\x07\x08"},
+	{"variant{a(list<u32, 2>), b(f32)}", "\x00\x05\x06"}, {"option<list<string, 9>>", "\x01\x00\x01b\x00\x00\x00\x00\x00\x00\x01i"},
 	{"map<string, u32>", "\x02\x01k\x01\x01k\x02"}, {"map<char, bool>", "\x00"}, {"map<u8, map<string, list<u8>>>", "\x02\xff\x01\x01x\x02\x00\xff\x00\x00"},
 	{"option<map<s64, u8>>", "\x01\x01\x01\x80"}, {"list<map<bool, string>>", "\x01\x01\x01\x01x"},
 	{"record{a: u8, b: u64, c: u16}", "\x01\x80\x01\x03"}, {"tuple<f32, string, bool>", "\x00\x00\x80\x3f\x01x\x00"},
@@ -212,14 +216,17 @@ func hasNames(t *canon.Type) bool {
 	return hasNames(t.Elem) || hasNames(t.Err)
 }
 
-// TestMatchMaps: a map stands in for one of equal keys and values, not for the
+// TestMatchLists: a map stands in for one of equal keys and values, not for the
 // list that it is in memory.
-func TestMatchMaps(t *testing.T) {
+func TestMatchLists(t *testing.T) {
 	for _, tt := range []struct{ found, want, mistake string }{
 		{"map<string, list<u8>>", "map<string, list<u8>>", ""},
 		{"map<u8, u8>", "map<u16, u8>", "expected u16, found u8"},
 		{"map<u8, u8>", "map<u8, s8>", "expected s8, found u8"},
 		{"list<tuple<u8, u8>>", "map<u8, u8>", "expected map, found list"},
+		{"list<u8, 3>", "list<u8, 3>", ""},
+		{"list<u8, 3>", "list<u8, 4>", "expected a list of 4 elements, found one of 3"},
+		{"list<u8, 3>", "list<u8>", "expected list, found list of fixed length"},
 		{"map<u8, u8>", "list<tuple<u8, u8>>", "expected list, found map"},
 	} {
 		found, err1 := internal(parseType(t, tt.found))

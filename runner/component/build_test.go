@@ -20,7 +20,7 @@ func internal(t *canon.Type) (*valType, error) {
 	if t == nil {
 		return nil, nil
 	}
-	v := &valType{kind: t.Kind}
+	v := &valType{kind: t.Kind, length: t.Len}
 	var err error
 	if v.elem, err = internal(t.Elem); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func internal(t *canon.Type) (*valType, error) {
 }
 
 var typeCodes = map[canon.Kind]byte{
-	canon.Record: 0x72, canon.Variant: 0x71, canon.List: 0x70, canon.Map: 0x63, canon.Tuple: 0x6f,
+	canon.Record: 0x72, canon.Variant: 0x71, canon.List: 0x70, canon.FixedList: 0x67, canon.Map: 0x63, canon.Tuple: 0x6f,
 	canon.Flags: 0x6e, canon.Enum: 0x6d, canon.Option: 0x6b, canon.Result: 0x6a,
 }
 
@@ -52,6 +52,8 @@ func (b *builder) typ(t *canon.Type) []byte {
 	switch t.Kind {
 	case canon.List, canon.Option:
 		def = append(def, b.typ(t.Elem)...)
+	case canon.FixedList:
+		def = binary.AppendUvarint(append(def, b.typ(t.Elem)...), uint64(t.Len))
 	case canon.Map:
 		def = append(append(def, b.typ(t.Elem.Fields[0].Type)...), b.typ(t.Elem.Fields[1].Type)...)
 	case canon.Result:

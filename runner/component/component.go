@@ -1,5 +1,6 @@
 // Package component decodes WebAssembly components of the first version of the
-// component model, on which WASI 0.2 is built, and maps, and runs them on wazero.
+// component model, on which WASI 0.2 is built, and runs them on wazero; of later
+// ones it has maps, lists of fixed length and attributes of names.
 //
 // Decode reads and validates a component, Compile compiles its core modules,
 // Program.Instantiate links it with a Host and Instance.Call calls what it

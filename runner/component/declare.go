@@ -46,7 +46,7 @@ var primitives = func() map[int64]*valType {
 
 var unsupportedTypes = map[int64]string{
 	typeStream: "a stream (WASI 0.3)", typeFuture: "a future (WASI 0.3)",
-	typeErrorContext: "an error-context (WASI 0.3)", typeFixedList: "a list of fixed length",
+	typeErrorContext: "an error-context (WASI 0.3)",
 }
 
 // typeSection reads types into the scope.
@@ -96,6 +96,8 @@ func (s *scope) defined(in *reader, code int64) *valType {
 		t.kind, t.fields = canon.Variant, s.cases(in)
 	case typeList:
 		t.kind, t.elem = canon.List, s.valType(in)
+	case typeFixedList:
+		t.kind, t.elem, t.length = canon.FixedList, s.valType(in), in.u32()
 	case typeMap:
 		t.kind, t.elem = canon.Map, s.mapEntry(in)
 	case typeTuple:
@@ -130,7 +132,8 @@ func (s *scope) defined(in *reader, code int64) *valType {
 	return t
 }
 
-// mapEntry reads the types of a map's keys and values, as a tuple.
+// mapEntry reads the types of a map's keys and values, as a tuple. It is no type
+// of the component, so its values may take more than those of one may.
 func (s *scope) mapEntry(in *reader) *valType {
 	key, value := s.valType(in), s.valType(in)
 	if in.err != nil {
@@ -140,8 +143,8 @@ func (s *scope) mapEntry(in *reader) *valType {
 		in.fail("the keys of a map are of a %s, expected a bool, an integer, char or string", key.kind)
 		return nil
 	}
-	entry, err := (&valType{kind: canon.Tuple, fields: []field{{typ: key}, {typ: value}}}).seal()
-	in.check(err)
+	entry := &valType{kind: canon.Tuple, fields: []field{{typ: key}, {typ: value}}}
+	in.check(entry.compute())
 	return entry
 }
 
@@ -152,6 +155,10 @@ const (
 
 func checkFields(t *valType) error {
 	switch t.kind {
+	case canon.FixedList:
+		if t.length == 0 {
+			return fmt.Errorf("a list of fixed length of no elements")
+		}
 	case canon.Record, canon.Tuple, canon.Variant, canon.Flags, canon.Enum:
 		if len(t.fields) == 0 {
 			return fmt.Errorf("%s type must have at least one %s", t.kind, fieldWord(t.kind))

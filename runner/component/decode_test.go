@@ -64,7 +64,7 @@ func TestCut(t *testing.T) {
 // FuzzDecode: bytes that decode can be compiled and instantiated, or not, without
 // a panic.
 func FuzzDecode(f *testing.F) {
-	for _, text := range []string{"string", "map<u8, string>", "variant{a(list<u8>), b}", "record{a: u8}"} {
+	for _, text := range []string{"string", "map<u8, string>", "list<option<u16>, 3>", "variant{a(list<u8>), b}", "record{a: u8}"} {
 		f.Add(echoComponent(f, parseType(f, text), utf8Strings))
 	}
 	for _, data := range append(examples(f), load(f, "async.wasm"), load(f, "rules.wasm"), load(f, "resources.wasm")) {
@@ -112,6 +112,10 @@ func TestDecodeErrors(t *testing.T) {
 		{types("\x72\x01\x02a_\x7f"), "malformed component at byte 16: \"a_\" is not a kebab-case name"},
 		{types("\x70\x05"), "malformed component at byte 13: type 5 of 0"},
 		{types("\x63\x76\x7d"), "malformed component at byte 14: the keys of a map are of a f32, expected a bool, an integer, char or string"},
+		{types("\x67\x7d\x00"), "malformed component at byte 14: a list of fixed length of no elements"},
+		{types("\x67\x7d\x80\x80\x80\x80\x01"), "malformed component at byte 18: a type whose values take 268435456 bytes, at most 268435455"},
+		{string(appendSection(nil, sectionType, 2, []byte("\x67\x7d\xff\xff\xff\x7f\x63\x7d\x00"))), ""}, // a map of the largest lists
+		{string(appendSection(nil, sectionType, 2, []byte("\x67\x7d\xff\xff\xff\x7f\x6f\x02\x7d\x00"))), "malformed component at byte 21: a type whose values take 268435456 bytes, at most 268435455"},
 		{types("\x63\x73"), "malformed component at byte 13: ends too early"},
 		{types("\x3f\x7e\x00"), "malformed component at byte 13: resources can only be represented by `i32`"},
 		{types("\x00"), "malformed component at byte 12: a type index where a type is defined"},

@@ -64,6 +64,8 @@ func layoutOf(t *valType) layout {
 		return variantLayout([]*valType{nil, t.elem})
 	case canon.Result:
 		return variantLayout([]*valType{t.elem, t.err})
+	case canon.FixedList:
+		return fixedLayout(t.elem, t.length)
 	case canon.Flags:
 		return flagsLayout(len(t.fields))
 	}
@@ -87,6 +89,15 @@ func recordLayout(fields []field) layout {
 		}
 	}
 	l.size, l.size64 = alignTo(at, l.align), alignTo(at64, l.align64)
+	return l
+}
+
+// fixedLayout is that of n elements, one after the other.
+func fixedLayout(elem *valType, n uint32) layout {
+	l := layout{size: n * elem.size, align: elem.align, size64: uint64(n) * elem.size64, align64: elem.align64}
+	for range min(n, maxFlatParams+1) { // beyond, it is too flat
+		l.addFlat(elem.flat, elem.tooFlat)
+	}
 	return l
 }
 

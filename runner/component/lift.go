@@ -52,6 +52,10 @@ func (l *lifter) flat(t *valType) {
 	case canon.List, canon.Map:
 		ptr := uint32(l.next())
 		l.list(t.elem, ptr, uint32(l.next()))
+	case canon.FixedList:
+		for range t.length {
+			l.flat(t.elem)
+		}
 	case canon.Record, canon.Tuple:
 		l.values(t.fields)
 	case canon.Variant, canon.Enum, canon.Option, canon.Result:
@@ -189,7 +193,13 @@ func (l *lifter) list(elem *valType, ptr, n uint32) {
 	raw := l.bytes(ptr, uint64(n)*uint64(elem.size), elem.align, "list")
 	l.checkSize(int(n))
 	l.out = binary.AppendUvarint(l.out, uint64(n))
+	l.elements(elem, raw)
+}
+
+// elements lifts those that are in memory.
+func (l *lifter) elements(elem *valType, raw []byte) {
 	if elem.kind == canon.U8 || elem.kind == canon.S8 {
+		l.checkSize(len(raw))
 		l.out = append(l.out, raw...)
 		return
 	}
@@ -206,6 +216,8 @@ func (l *lifter) load(t *valType, raw []byte) {
 		l.text(le32(raw), le32(raw[4:]))
 	case canon.List, canon.Map:
 		l.list(t.elem, le32(raw), le32(raw[4:]))
+	case canon.FixedList:
+		l.elements(t.elem, raw[:t.size])
 	case canon.Record, canon.Tuple:
 		for i := range t.fields {
 			l.load(t.fields[i].typ, raw[t.offsets[i]:])

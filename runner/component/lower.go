@@ -37,6 +37,10 @@ func (w *lowerer) flat(t *valType) {
 	case canon.List, canon.Map:
 		ptr, n := w.list(t.elem)
 		w.stack = append(w.stack, uint64(ptr), uint64(n))
+	case canon.FixedList:
+		for range t.length {
+			w.flat(t.elem)
+		}
 	case canon.Record, canon.Tuple:
 		w.values(t.fields)
 	case canon.Variant, canon.Enum, canon.Option, canon.Result:
@@ -137,15 +141,20 @@ func (w *lowerer) reallocate(old, oldSize, align, size uint32, what string) (uin
 
 func (w *lowerer) list(elem *valType) (ptr, n uint32) {
 	count := w.in.Len()
-	ptr, raw := w.allocate(uint64(count)*uint64(elem.size), elem.align, "list")
+	ptr, _ = w.allocate(uint64(count)*uint64(elem.size), elem.align, "list")
+	w.elements(elem, ptr, count)
+	return ptr, uint32(count)
+}
+
+// elements lowers those of a list into memory that the guest has given, at ptr.
+func (w *lowerer) elements(elem *valType, ptr uint32, n int) {
 	if elem.kind == canon.U8 || elem.kind == canon.S8 {
-		copy(raw, w.in.Raw(count))
-		return ptr, uint32(count)
+		copy(w.mem[ptr:], w.in.Raw(n))
+		return
 	}
-	for i := range uint32(count) {
+	for i := range uint32(n) {
 		w.store(elem, ptr+i*elem.size)
 	}
-	return ptr, uint32(count)
 }
 
 // store lowers a value into memory that the guest has given, at ptr.
@@ -159,6 +168,8 @@ func (w *lowerer) store(t *valType, ptr uint32) {
 		at, n := w.list(t.elem)
 		w.put(ptr, 4, uint64(at))
 		w.put(ptr+4, 4, uint64(n))
+	case canon.FixedList:
+		w.elements(t.elem, ptr, int(t.length))
 	case canon.Record, canon.Tuple:
 		for i := range t.fields {
 			w.store(t.fields[i].typ, ptr+t.offsets[i])

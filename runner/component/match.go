@@ -199,6 +199,9 @@ func (m *matcher) val(found, want *valType) error {
 			return fmt.Errorf("%s %q: %w", fieldWord(want.kind), f.name, err)
 		}
 	}
+	if found.length != want.length {
+		return fmt.Errorf("expected a list of %d elements, found one of %d", want.length, found.length)
+	}
 	if err := m.optional(found.elem, want.elem); err != nil {
 		return err
 	}

@@ -166,7 +166,7 @@ func (in *instance) sameType(a, b *valType) bool {
 	switch {
 	case a == b:
 		return true
-	case a == nil || b == nil || a.kind != b.kind || len(a.fields) != len(b.fields):
+	case a == nil || b == nil || a.kind != b.kind || a.length != b.length || len(a.fields) != len(b.fields):
 		return false
 	case a.res != nil:
 		return in.resources[a.res.slot] == in.resources[b.res.slot]

@@ -10,8 +10,9 @@ import (
 // not be the same; a type never contains itself.
 type valType struct {
 	kind   canon.Kind
-	elem   *valType // of a list, an option, a result's ok; of a map, a tuple; may be nil for a result
+	elem   *valType // of a list, of fixed length too, an option, a result's ok; of a map, a tuple; may be nil for a result
 	err    *valType // of a result
+	length uint32   // of a list of fixed length
 	fields []field  // of records, tuples, variants, enums and flags
 	res    *resource
 	id     *identity // of what needs a name, or of a handle's resource
@@ -141,8 +142,19 @@ const (
 	maxWork      = 20_000_000 // parts of types visited while decoding
 )
 
-// seal computes what follows from the parts of a new type.
+// seal computes what follows from the parts of a new type, and bounds its values.
 func (t *valType) seal() (*valType, error) {
+	if err := t.compute(); err != nil {
+		return nil, err
+	}
+	if t.size64 >= maxElementSize {
+		return nil, fmt.Errorf("a type whose values take %d bytes, at most %d", t.size64, maxElementSize-1)
+	}
+	return t, nil
+}
+
+// compute computes what follows from the parts of a new type.
+func (t *valType) compute() error {
 	t.nodes, t.depth = 1+len(t.fields), 1
 	part := func(p *valType) {
 		if p == nil {
@@ -169,15 +181,12 @@ func (t *valType) seal() (*valType, error) {
 	t.pointers = t.pointers || t.kind == canon.List || t.kind == canon.Map || t.kind == canon.String
 	switch {
 	case t.nodes > maxTypeNodes:
-		return nil, fmt.Errorf("a type of %d types, at most %d", t.nodes, maxTypeNodes)
+		return fmt.Errorf("a type of %d types, at most %d", t.nodes, maxTypeNodes)
 	case t.depth > maxTypeDepth:
-		return nil, fmt.Errorf("types nested deeper than %d", maxTypeDepth)
+		return fmt.Errorf("types nested deeper than %d", maxTypeDepth)
 	}
 	t.layout = layoutOf(t)
-	if t.size64 >= maxElementSize {
-		return nil, fmt.Errorf("a type whose values take %d bytes, at most %d", t.size64, maxElementSize-1)
-	}
-	return t, nil
+	return nil
 }
 
 // canonical returns the type as package canon has it.
@@ -188,7 +197,7 @@ func (t *valType) canonical(memo map[*valType]*canon.Type) *canon.Type {
 	if c, ok := memo[t]; ok {
 		return c
 	}
-	c := &canon.Type{Kind: t.kind, Elem: t.elem.canonical(memo), Err: t.err.canonical(memo)}
+	c := &canon.Type{Kind: t.kind, Elem: t.elem.canonical(memo), Err: t.err.canonical(memo), Len: t.length}
 	for _, f := range t.fields {
 		c.Fields = append(c.Fields, canon.Field{Name: f.name, Type: f.typ.canonical(memo)})
 	}
