@@ -52,11 +52,15 @@ func (r *replay) exportComponent(ctx context.Context, ev *format.Event) {
 		r.diverge(nil, &start, nil, fmt.Sprintf("the component does not export %s with these parameters", f.Name))
 		return
 	}
+	sig := call.NewSignature(f.Interface, f.Name, f.Type)
 	if err == nil {
-		exportComponentEvent(&start, call.NewSignature(f.Interface, f.Name, f.Type), r.header.StartNS, result)
+		exportComponentEvent(&start, sig, r.header.StartNS, result)
 	}
 	r.returned = exitCode(*f, result)
-	r.ended(ctx, &start, guestError(err))
+	r.ended(ctx, &start, guestError(err), func(ev *format.Event) bool {
+		recorded, err := sig.AppendResult(nil, r.header.StartNS, ev)
+		return err == nil && ev.Module == start.Module && ev.Function == start.Function && string(recorded) == string(result)
+	})
 	if err == nil && r.err == nil && len(r.header.Program.Invoke) > 0 {
 		r.result.Invoked = append(r.result.Invoked, Invocation{Export: f.Name, result: f.Type.Result, output: result})
 	}
@@ -175,6 +179,15 @@ func (c *replayedCall) direct(k *component.Call) bool {
 			return false
 		}
 		k.Result.Raw(c.last)
+	case c.sig.Ok != call.OkOutput && has&format.HasErrno != 0 && b.Errno[i] == 0:
+		if k.Result.U8(0); c.sig.Ok == call.OkErrno {
+			break
+		}
+		if c.sig.Result.Elem.Kind != canon.U64 || has&format.HasValue == 0 {
+			k.Result.Reset()
+			return false
+		}
+		k.Result.U64(uint64(b.Value[i]))
 	case c.sig.Result.Kind == canon.U64 && has&format.HasValue != 0:
 		k.Result.U64(uint64(b.Value[i]))
 	case c.sig.Clock == call.MonotonicClock && has&format.HasValue == 0:

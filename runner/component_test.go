@@ -77,6 +77,13 @@ func TestComponentDivergence(t *testing.T) {
 	verify(t, rec, ReplayConfig{})
 	f := open(t, rec.path)
 	code, _ := indexOf(f.Functions(), "get-random-u64")
+	gives := func(result []byte, errno int32) func(*format.Event) bool {
+		return func(e *format.Event) bool {
+			e.Value, e.Output, e.Errno = 0, result, errno
+			e.Has = e.Has&^format.HasValue | format.HasOutput
+			return true
+		}
+	}
 	const draw, check, write = "get-random-u64", "[method]output-stream.check-write", "[method]output-stream.write"
 	for _, tt := range []struct {
 		name, function string
@@ -93,14 +100,11 @@ func TestComponentDivergence(t *testing.T) {
 		}, "different call: recorded "},
 		{"kind", draw, func(e *format.Event) bool { e.Kind = format.KindDrop; return true }, "different call"},
 		{"left out", draw, func(*format.Event) bool { return false }, "different call"},
-		{"result", check, func(e *format.Event) bool { e.Output = []byte{1, 1}; return true }, "the guest returned"},
-		{"malformed result", check, func(e *format.Event) bool { e.Output = []byte{0, 0x80, 0}; return true }, "malformed"},
-		{"empty result", check, func(e *format.Event) bool { e.Output = nil; return true }, "malformed"},
-		{"another type", draw, func(e *format.Event) bool {
-			e.Value, e.Output = 0, []byte("12345678")
-			e.Has = e.Has&^format.HasValue | format.HasOutput
-			return true
-		}, "malformed"},
+		{"result", check, gives([]byte{1, 1}, 2), "the guest returned"},
+		{"malformed result", check, gives([]byte{0, 0x80, 0}, 0), "malformed"},
+		{"empty result", check, gives(nil, 0), "malformed"},
+		{"no payload", check, func(e *format.Event) bool { e.Value, e.Has = 0, e.Has&^format.HasValue; return true }, "malformed"},
+		{"another type", draw, gives([]byte("12345678"), 0), "malformed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			calls := 0

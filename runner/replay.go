@@ -430,7 +430,7 @@ func (r *replay) task(ctx context.Context) {
 		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
 	}
 	if err := r.instantiate(ctx); err != nil {
-		r.ended(ctx, nil, err)
+		r.ended(ctx, nil, err, nil)
 		return
 	}
 	for r.err == nil && r.cur.more() {
@@ -541,7 +541,9 @@ func (r *replay) export(ctx context.Context, ev *format.Event) {
 	if err == nil {
 		exportEvent(&start, results, fn.Definition().ResultTypes())
 	}
-	r.ended(ctx, &start, err)
+	r.ended(ctx, &start, err, func(ev *format.Event) bool {
+		return ev.Function == start.Function && ev.Value == start.Value && string(ev.Input) == string(start.Input)
+	})
 	if err == nil && r.err == nil && len(r.header.Program.Invoke) > 0 && name != exportInitialize {
 		r.result.Invoked = append(r.result.Invoked, Invocation{Export: name, Params: params, Results: results,
 			params: fn.Definition().ParamTypes(), results: fn.Definition().ResultTypes()})
@@ -555,8 +557,8 @@ func callable(fn api.Function, ev *format.Event) bool {
 }
 
 // ended compares how a call of an export, or the instantiation, ended with what
-// was recorded.
-func (r *replay) ended(ctx context.Context, now *format.Event, err error) {
+// was recorded. same tells whether an export event has what is returned now.
+func (r *replay) ended(ctx context.Context, now *format.Event, err error, same func(*format.Event) bool) {
 	if r.err != nil {
 		if err != nil {
 			r.stack = append(r.stack, newTrap(err).Stack...)
@@ -577,7 +579,7 @@ func (r *replay) ended(ctx context.Context, now *format.Event, err error) {
 	}
 	ev := r.cur.event()
 	switch {
-	case result.End == EndExit && err == nil && ev.Kind == format.KindExport && sameReturn(ev, now):
+	case result.End == EndExit && err == nil && ev.Kind == format.KindExport && same(ev):
 		r.cur.next()
 	case result.End == EndExit && err != nil && ev.Kind == format.KindExit,
 		result.End == EndTrap && ev.Kind == format.KindTrap:
@@ -592,11 +594,6 @@ func (r *replay) ended(ctx context.Context, now *format.Event, err error) {
 	if r.err != nil && result.Trap != nil {
 		r.stack = result.Trap.Stack
 	}
-}
-
-func sameReturn(recorded, now *format.Event) bool {
-	return recorded.Function == now.Function && recorded.Value == now.Value && recorded.Errno == now.Errno &&
-		string(recorded.Input) == string(now.Input) && string(recorded.Output) == string(now.Output)
 }
 
 // endOf is the event that a guest's end would make.

@@ -20,7 +20,8 @@ import (
 // is P0, the other parameters are Input, as canonical bytes. A result that is
 // one number is Value, any other is Output. A result that may be an error has
 // an Errno: 0, or 1 and the number of the error's case, or 1 if it has none.
-// What would be empty is null.
+// An ok is nothing beside that if it has no payload, and Value if that is a
+// number, see OkForm. What would be empty is null.
 //
 // The reading of a clock that equals the event's time is null as well: that of
 // wasi:clocks/monotonic-clock#now the time minus Header.StartNS, that of
@@ -36,8 +37,34 @@ type Signature struct {
 	Self   *canon.Type   // of P0, nil if there is none
 	Params []canon.Field // of Input
 	Clock  Clock
+	Ok     OkForm
 	Role   Role
 	Note   *canon.Type // nil: none
+}
+
+// OkForm says where the ok of a function stands whose result may be an error.
+type OkForm byte
+
+// The forms of an ok.
+const (
+	OkOutput OkForm = iota // in Output, as the whole result is
+	OkErrno                // Errno 0 is all of it
+	OkValue                // its payload, a bool, an integer or a float, is Value
+)
+
+// okForm: behind a note, and where Value is of a text that was cut, an ok is in
+// Output.
+func (s *Signature) okForm() OkForm {
+	t := s.Result
+	switch {
+	case t == nil || t.Kind != canon.Result || s.Note != nil:
+		return OkOutput
+	case t.Elem == nil:
+		return OkErrno
+	case t.Elem.Kind <= canon.F64 && !s.Role.HasText():
+		return OkValue
+	}
+	return OkOutput
 }
 
 // Clock says which clock a function reads.
@@ -68,6 +95,7 @@ func NewSignature(module, name string, f *canon.Func) *Signature {
 	case iface == "wasi:clocks/wall-clock" && f.Result.String() == "record{seconds: u64, nanoseconds: u32}":
 		s.Clock = WallClock
 	}
+	s.Ok = s.okForm()
 	return s
 }
 
@@ -205,11 +233,27 @@ func (s *Signature) SetResult(ev *format.Event, startNS int64, result []byte) {
 	case t.Kind == canon.Result:
 		ev.Errno = errnoOf(t, result)
 		ev.Has |= format.HasErrno
+		if ev.Errno == 0 && s.setOk(ev, result) {
+			return
+		}
 	case s.Clock == WallClock && isDatetime(result, ev.Time):
 		return
 	}
 	ev.Output = result
 	ev.Has |= format.HasOutput
+}
+
+// setOk sets the columns of an ok that is not in Output.
+func (s *Signature) setOk(ev *format.Event, result []byte) bool {
+	switch s.Ok {
+	case OkErrno:
+		return true
+	case OkValue:
+		ev.Value = scalarValue(s.Result.Elem.Kind, result[min(1, len(result)):])
+		ev.Has |= format.HasValue
+		return true
+	}
+	return false
 }
 
 // errnoOf returns 0 for ok, else 1 and the number of the error's case.
@@ -295,6 +339,10 @@ func (s *Signature) AppendResult(dst []byte, startNS int64, ev *format.Event) ([
 		return binary.AppendUvarint(dst, uint64(ev.Value)), nil
 	case ev.Has&format.HasValue != 0 && t.Kind.Scalar():
 		dst = appendScalar(dst, t.Kind, ev.Value)
+	case ev.Has&format.HasErrno != 0 && ev.Errno == 0 && s.Ok == OkErrno:
+		return append(dst, 0), nil
+	case ev.Has&format.HasErrno != 0 && ev.Errno == 0 && s.Ok == OkValue && ev.Has&format.HasValue != 0:
+		dst = appendScalar(append(dst, 0), t.Elem.Kind, ev.Value)
 	case s.Clock == MonotonicClock:
 		return binary.AppendUvarint(dst, uint64(ev.Time-startNS)), nil
 	case s.Clock == WallClock && ev.Time >= 0: // and so of the type

@@ -121,6 +121,50 @@ func TestCutText(t *testing.T) {
 	}
 }
 
+// TestOk: an ok is in as few columns as say it, and comes back from them. Values
+// that are in Output all the same are read, too.
+func TestOk(t *testing.T) {
+	for _, tt := range []struct {
+		signature string
+		ok        []byte
+		value     int64
+		has       format.Fields // beside Errno
+	}{
+		{"func() -> result", []byte{0}, 0, 0},
+		{"func() -> result<_, string>", []byte{0}, 0, 0},
+		{"func() -> result<u64, string>", []byte{0, 0x80, 2}, 256, format.HasValue},
+		{"func() -> result<s32>", []byte{0, 5}, -3, format.HasValue},
+		{"func() -> result<bool>", []byte{0, 1}, 1, format.HasValue},
+		{"func() -> result<f32>", []byte{0, 0, 0, 0x80, 0x3f}, 0x3f800000, format.HasValue},
+		{"func() -> result<char>", []byte{0, 'x'}, 0, format.HasOutput},
+		{"func() -> result<string, string>", []byte{0, 1, 'x'}, 0, format.HasOutput},
+	} {
+		f, err := canon.ParseFunc(tt.signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewSignature("a:b/c", "f", f)
+		var ev format.Event
+		s.SetResult(&ev, 0, tt.ok)
+		if ev.Has != format.HasErrno|tt.has || ev.Errno != 0 || ev.Value != tt.value || !s.Returned(&ev) {
+			t.Errorf("%s: %+v", tt.signature, ev)
+		}
+		whole := format.Event{Output: tt.ok, Has: format.HasErrno | format.HasOutput}
+		for _, ev := range []*format.Event{&ev, &whole} {
+			if back, err := s.AppendResult(nil, 0, ev); err != nil || string(back) != string(tt.ok) {
+				t.Errorf("%s: %x, %v from %+v", tt.signature, back, err, ev)
+			}
+		}
+		if s.Ok == OkErrno {
+			continue
+		}
+		ev.Has, ev.Output = format.HasErrno, nil
+		if back, err := s.AppendResult(nil, 0, &ev); err == nil {
+			t.Errorf("%s: %x without a payload", tt.signature, back)
+		}
+	}
+}
+
 // TestNotes: a note stands behind the result, which is as it would be without.
 func TestNotes(t *testing.T) {
 	c := componentOf(t, "splice")

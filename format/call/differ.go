@@ -57,8 +57,8 @@ func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Even
 	for i := range max(len(ra), len(rb)) {
 		c.items(ra, rb, i)
 	}
-	noted := fn != nil && HasNote(fn) || s != nil && s.Note != nil
-	if c.found == nil && !same && !noted {
+	whole := fn != nil && HasNote(fn) || s != nil && s.Result != nil // and no more
+	if c.found == nil && !same && !whole {
 		c.add("output", quoteAll(a.Output), quoteAll(b.Output))
 	}
 	return c.found

@@ -250,6 +250,9 @@ func (g *guests) event(e *format.Event) {
 	c := &componentCall{guests: g, guest: g.guest(e.Task), ev: e, fn: fn, in: canon.NewDecoder(e.Input)}
 	if fn.sig != nil {
 		result, note := fn.sig.SplitNote(e)
+		if e.Has&format.HasOutput == 0 {
+			result, _ = fn.sig.AppendResult(nil, 0, e) // no clock's
+		}
 		c.out, c.note = canon.NewDecoder(result), canon.NewDecoder(note)
 	}
 	fn.step(c)
