@@ -37,15 +37,19 @@ func (h *recordedHost) Func(iface, name string, sig *canon.Func) (component.Host
 }
 
 // Drop records that the guest dropped a resource of the host.
-func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) {
+func (h *recordedHost) Drop(ctx context.Context, resource string, rep uint32) error {
 	module, name := h.names.add(resourceNames(resource))
 	time := h.coarse(h.clock.Wall())
 	if resource == outputStream {
 		delete(h.shown, rep)
 	}
-	h.inner.Drop(ctx, resource, rep)
+	err := h.inner.Drop(ctx, resource, rep)
 	h.append(&format.Event{Time: time, Kind: format.KindDrop, Module: module, Function: name,
 		P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0})
+	if err != nil {
+		h.ender = &function{module: module, name: name}
+	}
+	return err
 }
 
 // recordedCall records the calls of one function. Hosts never call back into the

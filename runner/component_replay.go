@@ -92,8 +92,8 @@ func (h *replayedHost) Func(iface, name string, sig *canon.Func) (component.Host
 	return c.call, nil
 }
 
-// Drop compares a drop with the recorded one.
-func (h *replayedHost) Drop(ctx context.Context, resource string, rep uint32) {
+// Drop compares a drop with the recorded one, and ends the guest if that did.
+func (h *replayedHost) Drop(ctx context.Context, resource string, rep uint32) error {
 	h.checkContext(ctx)
 	module, name := resourceNames(resource)
 	now := &format.Event{Kind: format.KindDrop, P: [format.NumParams]int64{int64(rep)}, Has: format.HasModule | format.HasFunction | format.HasP0}
@@ -107,6 +107,8 @@ func (h *replayedHost) Drop(ctx context.Context, resource string, rep uint32) {
 		delete(h.comp.out, rep)
 	}
 	h.cur.next()
+	h.raise(fn)
+	return nil
 }
 
 // replayedCall replays the calls of one function.

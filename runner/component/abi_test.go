@@ -26,7 +26,7 @@ func (h *echoHost) Func(_, _ string, sig *canon.Func) (HostFunc, error) {
 	}, nil
 }
 
-func (h *echoHost) Drop(context.Context, string, uint32) {}
+func (h *echoHost) Drop(context.Context, string, uint32) error { return nil }
 
 // run decodes, compiles and instantiates a component.
 func run(t testing.TB, wasm []byte, host Host) (*Instance, error) {
@@ -127,7 +127,7 @@ func (h wrongHost) Func(string, string, *canon.Func) (HostFunc, error) {
 	return func(_ context.Context, c *Call) error { c.Result.Raw([]byte(h.result)); return nil }, nil
 }
 
-func (h wrongHost) Drop(context.Context, string, uint32) {}
+func (h wrongHost) Drop(context.Context, string, uint32) error { return nil }
 
 func TestHostMistakes(t *testing.T) {
 	for _, tt := range []struct{ typ, value, result string }{

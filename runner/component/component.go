@@ -109,8 +109,9 @@ type Host interface {
 	// "[method]input-stream.read". An error means that it is not provided.
 	Func(iface, name string, sig *canon.Func) (HostFunc, error)
 	// Drop tells that the guest dropped its own handle of a resource, which is
-	// "wasi:io/streams.input-stream", without a version.
-	Drop(ctx context.Context, resource string, rep uint32)
+	// "wasi:io/streams.input-stream", without a version. An error ends the
+	// guest as a trap.
+	Drop(ctx context.Context, resource string, rep uint32) error
 }
 
 // HostFunc is an imported function. It must read all arguments of the call and

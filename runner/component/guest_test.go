@@ -32,8 +32,9 @@ func u32s(numbers ...uint32) []byte {
 
 // fileHost provides test:host/files: files of sizes 10, 20 and so on.
 type fileHost struct {
-	log []string
-	n   uint32
+	log   []string
+	n     uint32
+	keeps error // of every drop
 }
 
 func (h *fileHost) Func(iface, name string, _ *canon.Func) (HostFunc, error) {
@@ -61,8 +62,9 @@ func (h *fileHost) Func(iface, name string, _ *canon.Func) (HostFunc, error) {
 	return call, nil
 }
 
-func (h *fileHost) Drop(_ context.Context, resource string, rep uint32) {
+func (h *fileHost) Drop(_ context.Context, resource string, rep uint32) error {
 	h.log = append(h.log, fmt.Sprint("drop ", resource, " ", rep))
+	return h.keeps
 }
 
 func TestGuestResources(t *testing.T) {
@@ -100,6 +102,15 @@ func TestResourceTraps(t *testing.T) {
 		}
 		expectTrap(t, in, name, nil, want)
 	}
+}
+
+// TestDropTraps: a host may refuse a drop, which ends the guest.
+func TestDropTraps(t *testing.T) {
+	in, err := run(t, load(t, "resources.wasm"), &fileHost{keeps: errors.New("still in use")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectTrap(t, in, "files", nil, "still in use")
 }
 
 func TestResourceItems(t *testing.T) {
@@ -149,7 +160,7 @@ func (h callHost) Func(string, string, *canon.Func) (HostFunc, error) {
 	}, nil
 }
 
-func (h callHost) Drop(context.Context, string, uint32) {}
+func (h callHost) Drop(context.Context, string, uint32) error { return nil }
 
 // rules instantiates rules.wasm, with bytes at address 32 of its memory.
 func rules(t *testing.T, host Host, poked string) *Instance {

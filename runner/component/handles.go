@@ -96,7 +96,9 @@ func (in *instance) drop(ctx context.Context, n uint32, typ *resourceType) {
 	case scope != nil:
 		scope.borrows--
 	case typ.host:
-		in.store.host.Drop(ctx, typ.name, rep)
+		if err := in.store.host.Drop(ctx, typ.name, rep); err != nil {
+			panic(err)
+		}
 	case typ.dtor != nil:
 		typ.destroy(ctx, in, rep)
 	}

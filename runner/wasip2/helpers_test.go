@@ -179,7 +179,18 @@ func number(v value) uint32 {
 }
 
 func (g *guest) drop(resource string, rep value) {
-	g.h.Drop(context.Background(), types[resource], number(rep))
+	g.t.Helper()
+	if err := g.h.Drop(context.Background(), types[resource], number(rep)); err != nil {
+		g.t.Errorf("drop of %s: %v", resource, err)
+	}
+}
+
+// keeps drops a resource that has a child: want is the trap.
+func (g *guest) keeps(want, resource string, rep value) {
+	g.t.Helper()
+	if err := g.h.Drop(context.Background(), types[resource], number(rep)); err == nil || err.Error() != want {
+		g.t.Errorf("drop of %s: %v, want a trap: %s", resource, err, want)
+	}
 }
 
 // raw calls a function with any bytes as arguments and returns its trap.

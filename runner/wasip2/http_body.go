@@ -2,7 +2,6 @@ package wasip2
 
 import (
 	"context"
-	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -146,9 +145,9 @@ func (b *body) finish(trailers []http1.Field) *httpError {
 
 // outgoingBody is the resource outgoing-body.
 type outgoingBody struct {
+	kin
 	*body
-	taken   bool
-	writing bool // the guest has the stream
+	taken bool
 }
 
 var errUnfinished = httpText("internal-error", "the body was dropped before it was finished")
@@ -165,23 +164,14 @@ func (b *outgoingBody) write(_ context.Context, h *Host, c *component.Call) erro
 	}
 	b.taken = true
 	c.Result.OK()
-	b.writing = true
-	return give(&h.outputs, c, &outputStream{out: b.body, release: func() { b.writing = false }})
+	return giveChild(&h.outputs, c, b, &outputStream{out: b.body})
 }
-
-// errChild traps a guest that finishes a body of which it has the stream, as the
-// WIT says.
-var errChild = errors.New("the body is finished before its stream is dropped")
 
 // [static]outgoing-body.finish
 func (h *Host) finishOutgoing(_ context.Context, c *component.Call) error {
 	b, err := h.outgoingBodies.take(c.Args.Rep())
 	if err != nil {
 		return err
-	}
-	if b.writing {
-		b.close()
-		return errChild
 	}
 	var trailers []http1.Field
 	if c.Args.Some() {
@@ -197,7 +187,7 @@ func (h *Host) finishOutgoing(_ context.Context, c *component.Call) error {
 }
 
 // source is a body that the guest receives, an input of the guest's, which its
-// message, the body, its stream and its trailers share. The last one releases
+// message, the body and its trailers share. The last one releases
 // it.
 type source struct {
 	input
@@ -268,9 +258,9 @@ func (s *source) Read(ctx context.Context, p []byte) (int, error) {
 
 // incomingBody is the resource incoming-body.
 type incomingBody struct {
+	kin
 	*source
-	taken   bool
-	reading bool // the guest has the stream
+	taken bool
 }
 
 func (b *incomingBody) close() { b.release() }
@@ -282,9 +272,7 @@ func (b *incomingBody) stream(_ context.Context, h *Host, c *component.Call) err
 	}
 	b.taken = true
 	c.Result.OK()
-	b.reading = true
-	s := b.use()
-	return give(&h.inputs, c, &inputStream{in: s, release: func() { b.reading = false; s.release() }})
+	return giveChild(&h.inputs, c, b, &inputStream{in: b.source})
 }
 
 // [static]incoming-body.finish
@@ -293,16 +281,13 @@ func (h *Host) finishIncoming(_ context.Context, c *component.Call) error {
 	if err != nil {
 		return err
 	}
-	if b.reading {
-		b.close()
-		return errChild
-	}
 	return give(&h.trailers, c, &futureTrailers{source: b.source})
 }
 
 // futureTrailers is the resource future-trailers: it reads what the guest has
 // left of the body, whenever the guest looks.
 type futureTrailers struct {
+	kin
 	*source
 	taken bool
 }
@@ -325,7 +310,7 @@ func (t *futureTrailers) ready(scratch []byte) bool {
 
 // [method]future-trailers.subscribe
 func (t *futureTrailers) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, func() bool { return t.ready(h.scratch) })
+	return h.subscribe(c, t, func() bool { return t.ready(h.scratch) })
 }
 
 // [method]future-trailers.get

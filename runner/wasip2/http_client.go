@@ -354,6 +354,7 @@ func sendError(err error) *httpError {
 
 // futureResponse is the resource future-incoming-response.
 type futureResponse struct {
+	kin
 	x     *exchange
 	taken bool // x belongs to the response now, if there is one
 }
@@ -372,7 +373,7 @@ func (f *futureResponse) ready() bool {
 
 // [method]future-incoming-response.subscribe
 func (f *futureResponse) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, f.ready)
+	return h.subscribe(c, f, f.ready)
 }
 
 // [method]future-incoming-response.get

@@ -63,9 +63,7 @@ func (g *guest) handle(r value, options value) value {
 // await waits for what a future gives.
 func (g *guest) await(future value) string {
 	g.t.Helper()
-	p := g.rep(web+"[method]future-incoming-response.subscribe", future)
-	g.call("wasi:io/poll [method]pollable.block", p)
-	g.drop("pollable", p)
+	g.block(future, web+"[method]future-incoming-response.subscribe")
 	return g.call(web+"[method]future-incoming-response.get", future)
 }
 
@@ -101,8 +99,7 @@ func (g *guest) body(message value, consume string) (data []byte, failure, trail
 	}
 	g.drop("input", in)
 	t := g.rep(web+"[static]incoming-body.finish", b)
-	p := g.rep(web+"[method]future-trailers.subscribe", t)
-	g.call("wasi:io/poll [method]pollable.block", p)
+	g.block(t, web+"[method]future-trailers.subscribe")
 	trailers = g.call(web+"[method]future-trailers.get", t)
 	g.want("some(err)", web+"[method]future-trailers.get", t)
 	g.drop("future-trailers", t)
@@ -328,13 +325,15 @@ func TestHTTPFourAtOnce(t *testing.T) {
 	g.want("none", web+"[method]future-incoming-response.get", fs[0])
 	close(turn[4])
 	for left := 4; left > 0; left-- {
+		g.call("wasi:io/poll poll", list(ps[:left]...))
+		g.call("wasi:io/poll [method]pollable.block", ps[left-1])
+		g.drop("pollable", ps[left-1])
 		resp := g.response(fs[left-1])
 		body, _, _ := g.body(resp, consumeResponse)
 		if string(body) != fmt.Sprint(left-1) {
 			t.Errorf("%q, want %d", body, left-1)
 		}
 	}
-	g.want("[0, 1, 2, 3]", "wasi:io/poll poll", list(ps...))
 }
 
 func TestHTTPErrors(t *testing.T) {
@@ -439,6 +438,7 @@ func TestHTTPTimer(t *testing.T) {
 	p := g.rep(web+"[method]future-incoming-response.subscribe", f)
 	timer := g.rep("wasi:clocks/monotonic-clock subscribe-duration", u64(uint64(10*time.Millisecond)))
 	g.want("[1]", "wasi:io/poll poll", list(p, timer))
+	g.drop("pollable", p)
 	g.drop("future-response", f)
 }
 
@@ -463,23 +463,6 @@ func TestHTTPBodySize(t *testing.T) {
 			t.Errorf("%s: %s", tt.name, got)
 		}
 	}
-}
-
-// TestBodyChildren has a guest finish bodies whose streams it has.
-func TestBodyChildren(t *testing.T) {
-	addr := rawServer(t, func(conn net.Conn, _ string) {
-		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-	})
-	g := newGuest(t, Config{AllowHTTP: []string{"127.0.0.1"}})
-	r := g.request("POST", addr, "/")
-	b := g.rep(web+"[method]outgoing-request.body", r)
-	g.rep(web+"[method]outgoing-body.write", b)
-	g.traps("before its stream is dropped", web+"[static]outgoing-body.finish", b, none)
-
-	body := g.rep(web+consumeResponse, g.response(g.handle(g.request("GET", addr, "/"), none)))
-	in := g.rep(web+"[method]incoming-body.stream", body)
-	g.want(`ok("ok")`, streams+"input-stream.blocking-read", in, u64(10))
-	g.traps("before its stream is dropped", web+"[static]incoming-body.finish", body)
 }
 
 // TestHTTPUnfinished has a guest drop the body before its end.
@@ -566,6 +549,7 @@ func TestHTTPLarge(t *testing.T) {
 				sent += n
 			}
 			if sent == 10<<20 {
+				g.drop("pollable", writable)
 				g.drop("output", out)
 				g.want("ok", web+"[static]outgoing-body.finish", b, none)
 			}

@@ -14,6 +14,7 @@ import (
 
 // nameLookup is the resource resolve-address-stream.
 type nameLookup struct {
+	kin
 	name    string
 	pending *host.Pending[[]netip.Addr] // nil: done
 	cancel  context.CancelFunc
@@ -139,5 +140,5 @@ func (l *nameLookup) next(_ context.Context, h *Host, c *component.Call) error {
 
 // [method]resolve-address-stream.subscribe
 func (l *nameLookup) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, func() bool { return l.ready(h) })
+	return h.subscribe(c, l, func() bool { return l.ready(h) })
 }

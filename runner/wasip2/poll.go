@@ -13,6 +13,7 @@ import (
 // pollable is what a guest can wait for: a time, or a condition whose change
 // the host's signal tells.
 type pollable struct {
+	kin
 	ready func() bool // nil: a time
 	at    int64       // ns on the monotonic clock
 }
@@ -81,9 +82,9 @@ func (h *Host) block(ctx context.Context, p *pollable) error {
 	return err
 }
 
-// subscribe gives the guest a pollable of a condition.
-func (h *Host) subscribe(c *component.Call, ready func() bool) error {
-	return give(&h.pollables, c, &pollable{ready: ready})
+// subscribe gives the guest a pollable of a condition of parent.
+func (h *Host) subscribe(c *component.Call, parent related, ready func() bool) error {
+	return giveChild(&h.pollables, c, parent, &pollable{ready: ready})
 }
 
 // [method]pollable.ready

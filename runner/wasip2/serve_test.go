@@ -166,6 +166,7 @@ func TestServeFailures(t *testing.T) {
 		case `some("/cut")`:
 			body, out := g.respond(outparam)
 			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("par"))
+			g.drop("output", out)
 			g.drop("outgoing-body", body)
 		case `some("/unfinished")`:
 			_, out := g.respond(outparam)

@@ -332,13 +332,19 @@ func TestUDP(t *testing.T) {
 	if got := g.call(in+"receive", aIn, u64(10)); !strings.Contains(got, `"from b"`) || strings.Contains(got, "elsewhere") {
 		t.Error(got)
 	}
-	g.reps(udp+"stream", a, none)
-	g.want("err(invalid-state)", in+"receive", aIn, u64(1))
-	g.want("err(invalid-state)", out+"check-send", aOut)
-	g.want("err(access-denied)", udp+"stream", a, some(address("10.0.0.1:1")))
-	g.want("err(invalid-argument)", udp+"stream", a, some(address("127.0.0.1:0")))
 	g.block(a, udp+"subscribe")
 	g.block(aOut, out+"subscribe")
+	g.drop("udp-incoming", aIn)
+	g.drop("udp-outgoing", aOut)
+	g.want("err(access-denied)", udp+"stream", a, some(address("10.0.0.1:1")))
+	g.want("err(invalid-argument)", udp+"stream", a, some(address("127.0.0.1:0")))
+	as = g.reps(udp+"stream", a, none)
+	g.want("ok(64)", out+"check-send", os[1])
+	g.want("ok(1)", out+"send", os[1], list(datagram("from elsewhere", some(address(aAddr)))))
+	g.block(as[0], in+"subscribe")
+	if got := g.call(in+"receive", as[0], u64(10)); !strings.Contains(got, "elsewhere") {
+		t.Error(got)
+	}
 	u8 := func(v uint8) value { return func(e *canon.Encoder) { e.U8(v) } }
 	g.want("ok", udp+"set-unicast-hop-limit", a, u8(9))
 	g.want("ok(9)", udp+"unicast-hop-limit", a)

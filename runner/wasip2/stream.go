@@ -86,6 +86,7 @@ type input interface {
 
 // inputStream is the resource input-stream.
 type inputStream struct {
+	kin
 	in      input
 	closed  bool
 	release func() // nil: nothing to release
@@ -170,7 +171,7 @@ func (s *inputStream) blockingSkip(ctx context.Context, h *Host, c *component.Ca
 
 // [method]input-stream.subscribe
 func (s *inputStream) subscribeInput(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, s.ready)
+	return h.subscribe(c, s, s.ready)
 }
 
 // output is where an output stream writes to.
@@ -185,6 +186,7 @@ type output interface {
 
 // outputStream is the resource output-stream.
 type outputStream struct {
+	kin
 	out     output
 	closed  bool
 	release func() // nil: nothing to release
@@ -329,7 +331,7 @@ func (s *outputStream) blockingFlush(ctx context.Context, h *Host, c *component.
 
 // [method]output-stream.subscribe
 func (s *outputStream) subscribeOutput(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, s.ready)
+	return h.subscribe(c, s, s.ready)
 }
 
 // zeroes are what write-zeroes writes.

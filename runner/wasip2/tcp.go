@@ -26,6 +26,7 @@ const (
 // tcpSocket is the resource tcp-socket. Binding and listening are done at once;
 // what is left for the finish functions is to say so.
 type tcpSocket struct {
+	kin
 	family   family
 	state    tcpState
 	options  options
@@ -54,7 +55,7 @@ func (s *tcpSocket) close() {
 		s.dialing.Discard(func(c *net.TCPConn) { c.Close() })
 	}
 	if s.conn != nil {
-		s.conn.release()
+		s.conn.close()
 	}
 	s.state = tcpClosed
 }
@@ -223,10 +224,10 @@ func (s *tcpSocket) finishConnect(_ context.Context, h *Host, c *component.Call)
 
 // giveStreams gives the guest the two directions of the connection.
 func (s *tcpSocket) giveStreams(h *Host, c *component.Call) error {
-	if err := give(&h.inputs, c, &inputStream{in: s.conn.use(), release: s.conn.release}); err != nil {
+	if err := giveChild(&h.inputs, c, s, &inputStream{in: s.conn}); err != nil {
 		return err
 	}
-	return give(&h.outputs, c, &outputStream{out: tcpOutput{s.conn.use()}, release: s.conn.release})
+	return giveChild(&h.outputs, c, s, &outputStream{out: tcpOutput{s.conn}})
 }
 
 // applyOptions gives the connection, if there is one, the options.
@@ -296,7 +297,7 @@ func (s *tcpSocket) setKeepAliveEnabled(_ context.Context, _ *Host, c *component
 
 // [method]tcp-socket.subscribe
 func (s *tcpSocket) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, s.ready)
+	return h.subscribe(c, s, s.ready)
 }
 
 func (s *tcpSocket) ready() bool {

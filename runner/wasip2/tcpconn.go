@@ -11,23 +11,21 @@ import (
 )
 
 // tcpConn is a connection, an input of the guest's, which its socket and its
-// streams share. When all are gone, what has been written is still sent.
+// streams share. When the socket is gone, what has been written is still sent.
 type tcpConn struct {
 	*host.Conn
 	tcp     *net.TCPConn
 	out     *host.Pipe
 	outShut bool
-	users   int
 	sent    chan struct{} // closed when nothing is left to send
 }
 
 // linger is how long a host that is closed waits for what is left to send.
 const linger = 2 * time.Second
 
-// newTCPConn makes a connection with one user.
 func newTCPConn(h *Host, tcp *net.TCPConn) *tcpConn {
 	t := &tcpConn{
-		Conn: host.NewConn(tcp, h.wake), tcp: tcp, users: 1,
+		Conn: host.NewConn(tcp, h.wake), tcp: tcp,
 		out: host.NewPipe(chunk, h.wake), sent: make(chan struct{}),
 	}
 	h.conns.add(t)
@@ -46,20 +44,13 @@ func (t *tcpConn) send() {
 	_ = t.tcp.CloseWrite() // of a connection that the peer has closed
 }
 
-func (t *tcpConn) use() *tcpConn {
-	t.users++
-	return t
-}
-
-// release closes the connection after its last user.
-func (t *tcpConn) release() {
-	if t.users--; t.users == 0 {
-		t.endOutput()
-		go func() {
-			<-t.sent
-			t.tcp.Close()
-		}()
-	}
+// close closes the connection when what is written is sent.
+func (t *tcpConn) close() {
+	t.endOutput()
+	go func() {
+		<-t.sent
+		t.tcp.Close()
+	}()
 }
 
 // endOutput lets no more be written.

@@ -13,15 +13,14 @@ import (
 
 // udpSocket is the resource udp-socket.
 type udpSocket struct {
+	kin
 	family  family
 	options options
 	conn    *net.UDPConn // nil: not bound
 	binding bool         // bound, but the guest has not called finish-bind
 	local   netip.AddrPort
 	remote  netip.AddrPort
-	streams int // pairs of streams made; only the last one works
 	inbox   *inbox
-	users   int
 }
 
 // create-udp-socket
@@ -29,18 +28,13 @@ func (h *Host) createUDP(_ context.Context, c *component.Call) error {
 	if h.offline() {
 		return netFail(c, errAccessDenied)
 	}
-	s := &udpSocket{family: family(c.Args.Case()), options: newOptions(), users: 1}
+	s := &udpSocket{family: family(c.Args.Case()), options: newOptions()}
 	c.Result.OK()
 	return give(&h.udpSockets, c, s)
 }
 
-func (s *udpSocket) use() *udpSocket {
-	s.users++
-	return s
-}
-
 func (s *udpSocket) close() {
-	if s.users--; s.users > 0 || s.conn == nil {
+	if s.conn == nil {
 		return
 	}
 	s.conn.Close()
@@ -95,6 +89,9 @@ func (s *udpSocket) applyOptions() error {
 // The host's socket is not connected: what comes from elsewhere than the remote
 // address is dropped here.
 func (s *udpSocket) stream(_ context.Context, h *Host, c *component.Call) error {
+	if err := s.noStreams(); err != nil {
+		return err
+	}
 	if !s.bound() {
 		return netFail(c, errInvalidState)
 	}
@@ -106,17 +103,24 @@ func (s *udpSocket) stream(_ context.Context, h *Host, c *component.Call) error 
 		}
 	}
 	s.remote, s.local = remote, localFor(s.conn, remote)
-	s.streams++
 	if s.inbox == nil {
 		s.inbox = newInbox(s.conn, h.wake)
 	}
 	c.Result.OK()
-	pair := datagrams{s.use(), s.streams}
-	if err := give(&h.udpIncoming, c, &datagramsIn{pair}); err != nil {
+	if err := giveChild(&h.udpIncoming, c, s, &datagramsIn{socket: s}); err != nil {
 		return err
 	}
-	pair.udpSocket = s.use()
-	return give(&h.udpOutgoing, c, &datagramsOut{datagrams: pair})
+	return giveChild(&h.udpOutgoing, c, s, &datagramsOut{socket: s})
+}
+
+// noStreams traps a guest that has streams of the socket.
+func (s *udpSocket) noStreams() error {
+	for child := s.child; child != nil; child = child.older {
+		if child.name != types["pollable"] {
+			return s.childError(child)
+		}
+	}
+	return nil
 }
 
 // localFor is the address that what a socket sends to remote comes from. If the
@@ -158,42 +162,28 @@ func (s *udpSocket) addressFamily(_ context.Context, _ *Host, c *component.Call)
 
 // [method]udp-socket.subscribe
 func (s *udpSocket) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, func() bool { return true })
-}
-
-// datagrams is one of a pair of streams.
-type datagrams struct {
-	*udpSocket
-	pair int
-}
-
-// current fails if the guest has made another pair since.
-func (d *datagrams) current() error {
-	if d.pair != d.streams {
-		return errInvalidState
-	}
-	return nil
+	return h.subscribe(c, s, func() bool { return true })
 }
 
 // datagramsIn is the resource incoming-datagram-stream.
-type datagramsIn struct{ datagrams }
-
-func (d *datagramsIn) ready() bool {
-	return d.current() != nil || d.inbox.ready(d.remote)
+type datagramsIn struct {
+	kin
+	socket *udpSocket
 }
+
+func (*datagramsIn) close() {}
+
+func (d *datagramsIn) ready() bool { return d.socket.inbox.ready(d.socket.remote) }
 
 // [method]incoming-datagram-stream.subscribe
 func (d *datagramsIn) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, d.ready)
+	return h.subscribe(c, d, d.ready)
 }
 
 // [method]incoming-datagram-stream.receive
 func (d *datagramsIn) receive(_ context.Context, _ *Host, c *component.Call) error {
 	limit := c.Args.U64()
-	if err := d.current(); err != nil {
-		return netFail(c, err)
-	}
-	list, err := d.inbox.take(d.remote, int(min(limit, inboxSize)))
+	list, err := d.socket.inbox.take(d.socket.remote, int(min(limit, inboxSize)))
 	if err != nil {
 		return netFail(c, err)
 	}
@@ -211,15 +201,15 @@ const maxSend = 64
 
 // datagramsOut is the resource outgoing-datagram-stream.
 type datagramsOut struct {
-	datagrams
+	kin
+	socket *udpSocket
 	permit int
 }
 
+func (*datagramsOut) close() {}
+
 // [method]outgoing-datagram-stream.check-send
 func (d *datagramsOut) checkSend(_ context.Context, _ *Host, c *component.Call) error {
-	if err := d.current(); err != nil {
-		return netFail(c, err)
-	}
 	d.permit = maxSend
 	c.Result.OK()
 	c.Result.U64(maxSend)
@@ -228,7 +218,7 @@ func (d *datagramsOut) checkSend(_ context.Context, _ *Host, c *component.Call) 
 
 // [method]outgoing-datagram-stream.subscribe
 func (d *datagramsOut) subscribe(_ context.Context, h *Host, c *component.Call) error {
-	return h.subscribe(c, func() bool { return true })
+	return h.subscribe(c, d, func() bool { return true })
 }
 
 // [method]outgoing-datagram-stream.send
@@ -237,15 +227,15 @@ func (d *datagramsOut) send(_ context.Context, h *Host, c *component.Call) error
 	if n > d.permit {
 		return fmt.Errorf("send of %d datagrams, want at most the %d that check-send permits", n, d.permit)
 	}
-	err := d.current()
+	var err error
 	sent := 0
 	for ; sent < n && err == nil; sent++ {
-		data, to := c.Args.Blob(), d.remote
+		data, to := c.Args.Blob(), d.socket.remote
 		if c.Args.Some() {
-			to, err = d.destination(decodeAddress(c))
+			to, err = d.socket.destination(decodeAddress(c))
 		}
 		if err == nil {
-			err = d.sendOne(h, data, to)
+			err = d.socket.send(h, data, to)
 		}
 		if err != nil {
 			break
@@ -260,22 +250,22 @@ func (d *datagramsOut) send(_ context.Context, h *Host, c *component.Call) error
 	return nil
 }
 
-// destination checks the address of a datagram against that of the stream.
-func (d *datagramsOut) destination(to netip.AddrPort) (netip.AddrPort, error) {
-	if d.remote.IsValid() && to != d.remote {
+// destination checks the address of a datagram against that of the streams.
+func (s *udpSocket) destination(to netip.AddrPort) (netip.AddrPort, error) {
+	if s.remote.IsValid() && to != s.remote {
 		return to, errInvalidArgument
 	}
 	return to, nil
 }
 
-func (d *datagramsOut) sendOne(h *Host, data []byte, to netip.AddrPort) error {
+func (s *udpSocket) send(h *Host, data []byte, to netip.AddrPort) error {
 	if !to.IsValid() {
 		return errInvalidArgument
 	}
-	if err := h.checkRemote(d.family, to); err != nil {
+	if err := h.checkRemote(s.family, to); err != nil {
 		return err
 	}
-	_, err := d.conn.WriteToUDPAddrPort(data, to)
+	_, err := s.conn.WriteToUDPAddrPort(data, to)
 	return err
 }
 

@@ -17,7 +17,8 @@
 // the call fails with the context's error.
 //
 // What a guest asks for is bounded: the number of resources, the bytes that one
-// read returns, the size of HTTP headers. Beyond that the call is a trap.
+// read returns, the size of HTTP headers. Beyond that the call is a trap. So is
+// the drop of a resource before its children, such as its pollables.
 //
 // A Host serves one guest thread at a time.
 package wasip2
@@ -120,7 +121,7 @@ type Host struct {
 
 // dropper is resources of any type.
 type dropper interface {
-	drop(rep uint32)
+	drop(rep uint32) error
 	closeAll()
 }
 
@@ -239,11 +240,14 @@ func (h *Host) Func(iface, name string, sig *canon.Func) (component.HostFunc, er
 	}, nil
 }
 
-// Drop closes a resource that the guest has dropped.
-func (h *Host) Drop(_ context.Context, resource string, rep uint32) {
-	if r, ok := h.droppers[resource]; ok {
-		r.drop(rep)
+// Drop closes a resource that the guest has dropped. It implements
+// component.Host.
+func (h *Host) Drop(_ context.Context, resource string, rep uint32) error {
+	r, ok := h.droppers[resource]
+	if !ok {
+		return fmt.Errorf("%s: WASI 0.2 has no such resource", resource)
 	}
+	return r.drop(rep)
 }
 
 // Close ends everything that the guest has begun.

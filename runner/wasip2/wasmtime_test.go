@@ -97,7 +97,7 @@ var outsiders = map[string]outside{
 	"p2_http_outbound_request_timeout":                {why: "needs an address on the network that does not answer"},
 	"p2_ip_name_lookup":                               {why: "needs the network"},
 	"p2_pollable_traps":                               {want: "trap"},
-	"p2_stream_pollable_traps":                        {why: "wants a trap that the WIT leaves to the host"},
+	"p2_stream_pollable_traps":                        {want: "trap"},
 	"p2_tls_sample_application":                       {why: notWASI},
 	"p2_udp_send_to_closed_receiver":                  {why: "wants the errors of a socket of the host that is connected"},
 	"p2_udp_send_too_much":                            {want: "trap"},
