@@ -127,6 +127,44 @@ func TestComponentDivergence(t *testing.T) {
 	}
 }
 
+// children drops resources before those that came of them.
+func children(t testing.TB) Module {
+	t.Helper()
+	m, err := Load(filepath.Join("testdata", "children.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestComponentChildren: a guest that drops a resource before its child is
+// ended, and so is its replay.
+func TestComponentChildren(t *testing.T) {
+	changed := children(t)
+	changed.Bytes = append(bytes.Clone(changed.Bytes), 0, 2, 1, 'x') // a custom section
+	for _, engine := range engines {
+		rec := record(t, children(t), Config{Stdin: strings.NewReader("x"), Engine: engine})
+		const message = "input-stream#1 still has a child, pollable#1: drop that first"
+		if r := rec.result; r.ExitCode != ExitCodeTrap || r.Trap == nil || r.Trap.Message != message {
+			t.Fatalf("%+v", r)
+		}
+		for _, again := range engines {
+			verify(t, rec, ReplayConfig{Engine: again})
+			if result := verify(t, rec, ReplayConfig{Engine: again, Module: &changed}); result.Trap == nil || result.Trap.Message != message {
+				t.Errorf("another module: %+v", result)
+			}
+		}
+		f := open(t, rec.path)
+		events := eventsOf(t, rec.path)
+		drop, trap := events[len(events)-2], events[len(events)-1]
+		if drop.Kind != format.KindDrop || drop.P[0] != 1 || trap.Kind != format.KindTrap || trap.Module != drop.Module || trap.Function != drop.Function ||
+			f.Modules()[trap.Module] != "wasi:io/streams" || f.Functions()[trap.Function] != "input-stream" {
+			t.Errorf("%+v, %+v", drop, trap)
+		}
+		verify(t, record(t, children(t), Config{Engine: engine}), ReplayConfig{})
+	}
+}
+
 // TestComponentObserved: an observer is told all of every event, and the replay
 // is the same.
 func TestComponentObserved(t *testing.T) {

@@ -30,6 +30,11 @@ type service struct {
 
 func serve(t *testing.T, cfg Config, create func(path string) CreateFunc) *service {
 	t.Helper()
+	return serveModule(t, example(t, "rust-http/server.wasm"), cfg, create)
+}
+
+func serveModule(t *testing.T, module Module, cfg Config, create func(path string) CreateFunc) *service {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +47,6 @@ func serve(t *testing.T, cfg Config, create func(path string) CreateFunc) *servi
 		err    error
 	}
 	done := make(chan ended, 1)
-	module := example(t, "rust-http/server.wasm")
 	go func() {
 		result, err := Serve(ctx, module, ServeConfig{Config: cfg, Failed: s.fail}, l, create(s.path))
 		done <- ended{result, err}
@@ -185,6 +189,43 @@ func TestReplayTask(t *testing.T) {
 	}
 	if got := rangesText(odd); got != "1, 3, 5, 7, 9, 11, 13, 15, 17, 19, ..." {
 		t.Error(got)
+	}
+}
+
+// TestServeChildren has requests whose bodies are dropped before their streams:
+// they fail, and the others do not.
+func TestServeChildren(t *testing.T) {
+	for _, engine := range engines {
+		s := serveModule(t, children(t), Config{Engine: engine}, createAt)
+		for range 2 {
+			if got := s.ask("/trap", "a body"); got != "500 Internal Server Error\n" {
+				t.Errorf("with a body: %q", got)
+			}
+			if got := s.ask("/", ""); got != "200 " {
+				t.Errorf("without a body: %q", got)
+			}
+		}
+		recorded, err := s.end()
+		if err != nil || recorded.End != EndExit {
+			t.Fatalf("%+v, %v", recorded, err)
+		}
+		const message = "incoming-body#1 still has a child, input-stream#1: drop that first"
+		if want := "/trap: " + message + " (recovered by wazero)"; len(s.failed) != 2 || s.failed[0] != want || s.failed[1] != want {
+			t.Errorf("%q, want twice %q", s.failed, want)
+		}
+		again, _, _, err := replayed(t, s.path, ReplayConfig{})
+		if err != nil || again.End != EndExit || again.Events != recorded.Events {
+			t.Errorf("replay: %+v, %v", again, err)
+		}
+		for task := range int32(4) {
+			result, _, _, err := replayed(t, s.path, ReplayConfig{Task: &task, Engine: engine})
+			switch trapped := task%2 == 0; {
+			case err != nil:
+				t.Errorf("task %d: %s", task, report(err))
+			case trapped && (result.ExitCode != ExitCodeTrap || result.Trap == nil || result.Trap.Message != message), !trapped && result.End != EndExit:
+				t.Errorf("task %d: %+v", task, result)
+			}
+		}
 	}
 }
 
