@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"net"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -187,4 +188,15 @@ func (c *Conn) Readable() (n uint64, hangup, ok bool) {
 		return 0, true, true
 	}
 	return c.input.Readable()
+}
+
+// ScopeID is the number of a zone, which may be the name of an interface.
+func ScopeID(zone string) uint32 {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
 }

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -46,3 +48,6 @@ func advise(_ *os.File, _, _ int64, advice Advice) error {
 	}
 	return nil
 }
+
+// ConnectUDP leaves a socket as it is: only on Linux one is connected.
+func ConnectUDP(*net.UDPConn, netip.AddrPort) error { return nil }

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"unsafe"
@@ -54,4 +56,43 @@ func advise(f *os.File, offset, size int64, advice Advice) error {
 	return control(f, func(fd uintptr) error {
 		return unix.Fadvise(int(fd), offset, size, kinds[advice])
 	})
+}
+
+// ConnectUDP connects a socket to remote, from where alone it hears then, as
+// well as that nobody listens there: its next call fails with ECONNREFUSED. An
+// invalid remote leaves it unconnected. The socket keeps its local address.
+// Errors that are due from a remote before it are forgotten.
+func ConnectUDP(c *net.UDPConn, remote netip.AddrPort) error {
+	return fail(control(c, func(fd uintptr) error {
+		if err := disconnectUDP(int(fd), c.LocalAddr().(*net.UDPAddr).AddrPort()); err != nil {
+			return err
+		}
+		if _, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || !remote.IsValid() {
+			return err
+		}
+		return unix.Connect(int(fd), sockaddr(remote))
+	}))
+}
+
+// disconnectUDP undoes a connect(2), which package unix has no function for. The
+// kernel may take the port back, if it was the one that chose it.
+func disconnectUDP(fd int, local netip.AddrPort) error {
+	if _, err := unix.Getpeername(fd); err == unix.ENOTCONN {
+		return nil
+	}
+	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {
+		return errno
+	}
+	if err := unix.Bind(fd, sockaddr(local)); err != unix.EINVAL { // which says that it is bound
+		return err
+	}
+	return nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if addr := a.Addr(); !addr.Is4() {
+		return &unix.SockaddrInet6{Port: int(a.Port()), Addr: addr.As16(), ZoneId: ScopeID(addr.Zone())}
+	}
+	return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 }

@@ -2,6 +2,8 @@ package host
 
 import (
 	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -237,3 +239,6 @@ func cpuTime() (int64, error) {
 	ticks := func(t windows.Filetime) int64 { return int64(t.HighDateTime)<<32 | int64(t.LowDateTime) }
 	return 100 * (ticks(kernel) + ticks(user)), nil
 }
+
+// ConnectUDP leaves a socket as it is: only on Linux one is connected.
+func ConnectUDP(*net.UDPConn, netip.AddrPort) error { return nil }

@@ -218,7 +218,7 @@ func encodeAddress(c *component.Call, a netip.AddrPort) {
 	c.Result.U16(a.Port())
 	c.Result.U32(0)
 	encodeIP(c, addr)
-	c.Result.U32(scopeID(addr.Zone()))
+	c.Result.U32(host.ScopeID(addr.Zone()))
 }
 
 // encodeIP writes the numbers of an address.
@@ -233,17 +233,6 @@ func encodeIP(c *component.Call, addr netip.Addr) {
 	for i := range 8 {
 		c.Result.U16(binary.BigEndian.Uint16(ip[2*i:]))
 	}
-}
-
-// scopeID is the number of a zone, which may be the name of an interface.
-func scopeID(zone string) uint32 {
-	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(n)
-	}
-	if i, err := net.InterfaceByName(zone); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
 }
 
 // addrPort is the address of a socket of the host.

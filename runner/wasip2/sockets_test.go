@@ -1,6 +1,7 @@
 package wasip2
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -50,7 +51,11 @@ func port(text string) int {
 func (g *guest) block(resource value, subscribe string) {
 	g.t.Helper()
 	p := g.rep(subscribe, resource)
-	g.call("wasi:io/poll [method]pollable.block", p)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if _, _, err := g.try(ctx, "wasi:io/poll [method]pollable.block", p); err != nil {
+		g.t.Fatalf("%s: %v", subscribe, err)
+	}
 	g.drop("pollable", p)
 }
 

@@ -86,8 +86,8 @@ func (s *udpSocket) applyOptions() error {
 
 // [method]udp-socket.stream
 //
-// The host's socket is not connected: what comes from elsewhere than the remote
-// address is dropped here.
+// The host's socket may stay unconnected, and may have heard from elsewhere
+// before: what does not come from the remote address is dropped here.
 func (s *udpSocket) stream(_ context.Context, h *Host, c *component.Call) error {
 	if err := s.noStreams(); err != nil {
 		return err
@@ -102,10 +102,14 @@ func (s *udpSocket) stream(_ context.Context, h *Host, c *component.Call) error 
 			return netFail(c, err)
 		}
 	}
+	if err := host.ConnectUDP(s.conn, remote); err != nil {
+		return netFail(c, err)
+	}
 	s.remote, s.local = remote, localFor(s.conn, remote)
 	if s.inbox == nil {
 		s.inbox = newInbox(s.conn, h.wake)
 	}
+	_ = s.inbox.failure() // of the remote before
 	c.Result.OK()
 	if err := giveChild(&h.udpIncoming, c, s, &datagramsIn{socket: s}); err != nil {
 		return err
@@ -228,6 +232,9 @@ func (d *datagramsOut) send(_ context.Context, h *Host, c *component.Call) error
 		return fmt.Errorf("send of %d datagrams, want at most the %d that check-send permits", n, d.permit)
 	}
 	var err error
+	if n > 0 {
+		err = d.socket.inbox.failure()
+	}
 	sent := 0
 	for ; sent < n && err == nil; sent++ {
 		data, to := c.Args.Blob(), d.socket.remote
@@ -269,8 +276,8 @@ func (s *udpSocket) send(h *Host, data []byte, to netip.AddrPort) error {
 	return err
 }
 
-// inbox holds what has arrived at a socket until the guest takes it. When it is
-// full, the host's socket keeps what it can.
+// inbox holds what has arrived at a socket, or an error, until the guest takes
+// it. When it is full, the host's socket keeps what it can.
 type inbox struct {
 	conn *net.UDPConn
 	wake host.Signal
@@ -279,7 +286,7 @@ type inbox struct {
 	room    sync.Cond
 	list    []datagram
 	stopped bool
-	err     error
+	err     error // behind what is in list: that nobody listens, say
 }
 
 // datagram is one that has arrived.
@@ -311,20 +318,28 @@ func (b *inbox) run() {
 	}
 }
 
-// put waits for room. It tells whether there may be more.
+// put waits until there is room for more. It tells whether there may be any.
 func (b *inbox) put(g datagram, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer b.wake.Notify()
-	if err != nil {
-		b.err = err
-		return false
+	if b.err = err; err == nil {
+		b.list = append(b.list, g)
 	}
-	b.list = append(b.list, g)
-	for len(b.list) >= inboxSize && !b.stopped {
+	b.wake.Notify()
+	for (len(b.list) >= inboxSize || b.err != nil) && !b.stopped {
 		b.room.Wait()
 	}
 	return !b.stopped
+}
+
+// failure takes the error, if there is one.
+func (b *inbox) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.err
+	b.err = nil
+	b.room.Signal()
+	return err
 }
 
 // stop ends run, whose socket is closed.
@@ -362,9 +377,10 @@ func (b *inbox) take(remote netip.AddrPort, n int) ([]datagram, error) {
 		taken = append(taken, b.list[0])
 		b.list = b.list[1:]
 	}
-	b.room.Signal()
-	if len(taken) == 0 && n > 0 && b.err != nil {
-		return nil, b.err
+	var err error
+	if len(taken) == 0 && n > 0 {
+		err, b.err = b.err, nil
 	}
-	return taken, nil
+	b.room.Signal()
+	return taken, err
 }

@@ -99,7 +99,6 @@ var outsiders = map[string]outside{
 	"p2_pollable_traps":                               {want: "trap"},
 	"p2_stream_pollable_traps":                        {want: "trap"},
 	"p2_tls_sample_application":                       {why: notWASI},
-	"p2_udp_send_to_closed_receiver":                  {why: "wants the errors of a socket of the host that is connected"},
 	"p2_udp_send_too_much":                            {want: "trap"},
 }
 
