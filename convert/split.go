@@ -120,7 +120,9 @@ func (s *splitter) take(n int) []byte {
 	b := s.buf[s.start : s.start+n]
 	s.start += n
 	s.offset += int64(n)
-	s.line += int64(bytes.Count(b, []byte{'\n'}))
+	if n != 1 || b[0] == '\n' {
+		s.line += int64(bytes.Count(b, []byte{'\n'}))
+	}
 	return b
 }
 
@@ -148,8 +150,13 @@ func (s *splitter) next() (line []byte, whole bool, err error) {
 func (s *splitter) peek() (byte, error) {
 	for {
 		b := s.left()
-		n := len(b) - len(bytes.TrimLeft(b, " \t\r\n"))
-		s.take(n)
+		n := 0
+		for n < len(b) && isBlank(b[n]) {
+			n++
+		}
+		if n > 0 {
+			s.take(n)
+		}
 		if n < len(b) {
 			return b[n], nil
 		}
@@ -158,6 +165,8 @@ func (s *splitter) peek() (byte, error) {
 		}
 	}
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
 // skipMark skips the byte order mark that some programs begin a text with.
 func (s *splitter) skipMark() error {
@@ -268,10 +277,14 @@ func (m *matcher) advance(b []byte) {
 					return
 				}
 			}
-			m.at++
+			for m.at++; m.depth > 0 && m.at < len(b) && !structural[b[m.at]]; m.at++ {
+			}
 		}
 	}
 }
+
+// structural are the bytes that matter to a matcher outside of strings.
+var structural = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
 
 // inString moves to the end of the string, or of the buffer.
 func (m *matcher) inString(b []byte) {

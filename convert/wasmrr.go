@@ -54,8 +54,10 @@ type rrSource struct {
 	program *Program
 	sink    sink
 
-	start int64  // the first reading of the wall clock
-	lost  string // where the input was cut
+	start int64                  // the first reading of the wall clock
+	lost  string                 // where the input was cut
+	count int                    // events read
+	skip  func(text []byte) bool // says of JSON which events only the second reading decodes; nil: none
 	clock rrClock
 	codes map[*wasmrr.Kind][2]int16
 	row   format.Event
@@ -67,14 +69,16 @@ const noClock = 946684800000000000
 func (r *rrSource) run(name string) error {
 	r.start = noClock
 	var started bool
+	r.skip = func(text []byte) bool { return started || !mayReadWall(text) }
 	err := r.each(1, func(e *wasmrr.Event) error {
 		if clock, ns := e.Clock(); clock == call.WallClock && !started {
 			r.start, started = max(ns, 1), true
 		}
 		return nil
 	})
+	r.skip = nil
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	if err := r.sink.begin(r.head(name)); err != nil {
 		return err
@@ -87,6 +91,23 @@ func (r *rrSource) run(name string) error {
 		return err
 	}
 	return r.sink.end(nil)
+}
+
+// explain returns what is wrong in the event itself that makes a reading fail
+// which does not decode all, and else why it did.
+func (r *rrSource) explain(err error) error {
+	if !errors.As(err, new(*LineError)) {
+		return err
+	}
+	if first := r.each(2, func(*wasmrr.Event) error { return nil }); first != nil {
+		return first
+	}
+	return err
+}
+
+// mayReadWall reports whether an event in JSON may be one of the wall clock.
+func mayReadWall(text []byte) bool {
+	return bytes.Contains(text, []byte(`"clock_now"`)) || bytes.IndexByte(text, '\\') >= 0
 }
 
 // head describes the trace. The functions are those of all kinds, since others
@@ -168,16 +189,13 @@ func (r *rrSource) each(pass int, use func(*wasmrr.Event) error) error {
 	if r.form == WasmRRCBOR {
 		read = r.eachCBOR
 	}
-	n := 0
-	err = read(in, func(e *wasmrr.Event) error {
-		n++
-		return use(e)
-	})
+	r.count = 0
+	err = read(in, use)
 	var line *LineError
 	if !errors.As(err, &line) || line.Err != format.ErrTruncated {
 		return err
 	}
-	r.lost = fmt.Sprintf("the recording was cut after %s: %s", plural(n, "event"), line.Detail)
+	r.lost = fmt.Sprintf("the recording was cut after %s: %s", plural(r.count, "event"), line.Detail)
 	return nil
 }
 
@@ -190,7 +208,7 @@ func plural(n int, noun string) string {
 
 func (r *rrSource) eachCBOR(in io.Reader, use func(*wasmrr.Event) error) error {
 	c := wasmrr.NewCBORReader(in, r.limit)
-	for n := 0; ; n++ {
+	for ; ; r.count++ {
 		e, err := c.Next()
 		switch {
 		case err == io.EOF:
@@ -201,7 +219,7 @@ func (r *rrSource) eachCBOR(in io.Reader, use func(*wasmrr.Event) error) error {
 		case errors.Is(err, format.ErrLimit):
 			return &LineError{Path: r.path, Offset: c.Offset(), Err: format.ErrLimit, Detail: err.Error()}
 		case err != nil:
-			return &LineError{Path: r.path, Offset: c.Offset(), Detail: fmt.Sprintf("event %d: %s", n, err)}
+			return &LineError{Path: r.path, Offset: c.Offset(), Detail: fmt.Sprintf("event %d: %s", r.count, err)}
 		}
 		if err := use(e); err != nil {
 			return err
@@ -259,7 +277,7 @@ func (r *rrSource) elements(s *splitter, use func(*wasmrr.Event) error) error {
 	}
 	var source jsonSource
 	var dec wasmrr.Decoder
-	for n, next := 0, byte(','); next == ','; n++ {
+	for next := byte(','); next == ','; {
 		if _, err := s.peek(); err != nil {
 			return notClosed(s, s.unexpected(err))
 		}
@@ -271,21 +289,24 @@ func (r *rrSource) elements(s *splitter, use func(*wasmrr.Event) error) error {
 		if err != nil {
 			return err
 		}
-		if err := checkText(value); err != nil {
-			return at.wrap(err)
+		if r.skip == nil || !r.skip(value) {
+			if err := checkText(value); err != nil {
+				return at.wrap(err)
+			}
+			source.reset(value)
+			e, err := dec.Decode(&source)
+			if err == nil {
+				source.end()
+				err = source.err
+			}
+			if err != nil {
+				return at.errorf(nil, "event %d: %s", r.count, err)
+			}
+			if err := use(e); err != nil {
+				return err
+			}
 		}
-		source.reset(value)
-		e, err := dec.Decode(&source)
-		if err == nil {
-			source.end()
-			err = source.err
-		}
-		if err != nil {
-			return at.errorf(nil, "event %d: %s", n, err)
-		}
-		if err := use(e); err != nil {
-			return err
-		}
+		r.count++
 		if next, err = s.byteOf(",]"); err != nil {
 			return notClosed(s, err)
 		}

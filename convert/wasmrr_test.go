@@ -101,6 +101,24 @@ func TestWasmRRSpelling(t *testing.T) {
 	}
 }
 
+// TestWasmRRStart: the first reading of the wall clock is found however it is
+// spelled, and whatever stands before it.
+func TestWasmRRStart(t *testing.T) {
+	for _, tt := range []struct {
+		events string
+		want   int64
+	}{
+		{`{"call":"random_u64","value":7},{"call":"clock_now","seconds":5,"nanoseconds":1}`, 5000000001},
+		{`{"call":"monotonic_clock_now","nanoseconds":9},{"seconds":5,"nanoseconds":1,"call":"clo\u0063k_now"},{"call":"clock_now","seconds":6,"nanoseconds":1}`, 5000000001},
+		{`{"call":"initial_cwd","path":"clock_now"},{"call":"clock_resolution","seconds":5,"nanoseconds":1}`, noClock},
+	} {
+		f, report := importRR(t, []byte(`{"events":[`+tt.events+`]}`), Options{})
+		if got := f.Header().StartNS; got != tt.want || report.Rows != int64(strings.Count(tt.events, `"call"`)) {
+			t.Errorf("%s: start %d, %d rows, want %d", tt.events, got, report.Rows, tt.want)
+		}
+	}
+}
+
 func TestWasmRRDetect(t *testing.T) {
 	for _, tt := range []struct {
 		in   string

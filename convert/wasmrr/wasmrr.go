@@ -194,6 +194,8 @@ type Decoder struct {
 	spans  [32][2]int    // of each member in values, as allMembers numbers them
 	seen   uint32        // members that are there
 	call   []byte
+	source Source
+	read   func(name []byte) error // a member of source
 	params canon.Encoder
 	result canon.Encoder
 	event  Event
@@ -204,11 +206,16 @@ type Decoder struct {
 func (d *Decoder) Decode(s Source) (*Event, error) {
 	d.values.Reset()
 	d.call, d.seen = d.call[:0], 0
-	err := s.Object(func(name []byte) error { return d.member(s, name) })
-	if err != nil {
+	if d.source = s; d.read == nil {
+		d.read = d.member
+	}
+	if err := s.Object(d.read); err != nil {
 		return nil, err
 	}
-	kind := kindsByCall[string(d.call)]
+	kind := d.event.Kind // most often that of the event before
+	if kind == nil || string(d.call) != kind.Call {
+		kind = kindsByCall[string(d.call)]
+	}
 	switch {
 	case len(d.call) == 0:
 		return nil, fmt.Errorf("no member %q", "call")
@@ -218,12 +225,12 @@ func (d *Decoder) Decode(s Source) (*Event, error) {
 	return d.assemble(kind)
 }
 
-func (d *Decoder) member(s Source, name []byte) error {
+func (d *Decoder) member(name []byte) error {
 	if string(name) == "call" {
 		if len(d.call) > 0 {
 			return fmt.Errorf("member %q is there twice", name)
 		}
-		text, err := s.Text()
+		text, err := d.source.Text()
 		d.call = append(d.call, text...)
 		return err
 	}
@@ -236,7 +243,7 @@ func (d *Decoder) member(s Source, name []byte) error {
 	}
 	d.seen |= 1 << i
 	from := len(d.values.Bytes())
-	err := encode(&d.values, allMembers[i].Type, s)
+	err := encode(&d.values, allMembers[i].Type, d.source)
 	d.spans[i] = [2]int{from, len(d.values.Bytes())}
 	return err
 }
