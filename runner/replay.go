@@ -351,6 +351,7 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 				tasks = append(tasks, t)
 			}
 		}
+		slices.Sort(tasks) // so that what they print comes in the same order each time
 	}
 	r.result.Duration = time.Since(began)
 	return r.finish()

@@ -142,9 +142,19 @@ func TestServe(t *testing.T) {
 	if len(starts) != 14 || starts[0] != 1 || starts[13] != 1 {
 		t.Errorf("tasks and their starts: %v", starts)
 	}
-	again, _, replayedErr, err := replayed(t, s.path, ReplayConfig{})
+	var order []int32
+	observe := func(o Observation) { order = append(order, o.Event.Task) }
+	again, _, replayedErr, err := replayed(t, s.path, ReplayConfig{Observe: observe})
 	if err != nil {
 		t.Fatalf("replay: %s", report(err))
+	}
+	first := slices.Compact(order)
+	order = nil
+	if _, _, _, err := replayed(t, s.path, ReplayConfig{Observe: observe}); err != nil {
+		t.Error(err)
+	}
+	if again := slices.Compact(order); !slices.Equal(first, again) {
+		t.Errorf("tasks are replayed as %v, and then as %v", first, again)
 	}
 	if again.End != EndExit || again.Events != result.Events || len(replayedErr) != stderr.Len() {
 		t.Errorf("replay: %+v, %d bytes of stderr, want %+v, %d", again, len(replayedErr), result, stderr.Len())
