@@ -20,6 +20,7 @@ import time
 
 import measure
 import rows
+import served
 import server
 from tool import EXTENSION, fail
 
@@ -42,6 +43,7 @@ class Case:
     trace: pathlib.Path = None
     plain: object = None
     recorded: object = None
+    said: dict = dataclasses.field(default_factory=dict)  # by section of want/
     seconds: dict = dataclasses.field(default_factory=dict)
     problems: list = dataclasses.field(default_factory=list)
 
@@ -60,7 +62,7 @@ class Matrix:
     def execute(self, case, what, command, flags, **kwargs):
         start = time.monotonic()
         done = execute(["timeout", "120", *command, os.environ["TRACETOOL"], *map(str, flags)], **kwargs)
-        case.seconds[what] = time.monotonic() - start
+        case.seconds[what] = case.seconds.get(what, 0) + time.monotonic() - start
         if done.returncode in OURS or what in TOOLS and done.returncode:
             case.problems.append(f"{what}: exit code {done.returncode}\n{text(done.stderr)}")
         return done
@@ -75,6 +77,9 @@ class Matrix:
 
     def record(self, case, addresses):
         case.trace = case.folder / ("run" + EXTENSION)
+        if case.row.serves:
+            served.record(self, case, addresses)
+            return
         case.plain = self.run(case, addresses, "plain", ["run", "--no-record"])
         case.recorded = self.run(case, addresses, "recorded", ["record", "-t", case.trace])
         for stream in ("stdout", "stderr", "returncode"):
@@ -83,6 +88,7 @@ class Matrix:
                 plain, recorded = masked(plain), masked(recorded)
             if plain != recorded:
                 case.problems.append(f"{stream} recorded: {text(recorded)}\nplain: {text(plain)}")
+        case.said[case.row.name] = said(case.recorded, case.row.varies)
 
     def replay(self, case, isolated):
         """Replays a recording by each engine, and once more after it has been JSONL."""
@@ -93,11 +99,16 @@ class Matrix:
         for what, flags in {"verify": [case.trace], "convert": [case.trace, jsonl], "convert back": [jsonl, again]}.items():
             self.execute(case, what, [], [what.split()[0], "-q", *flags])
         self.compare(case, again, engines[0], "replay again", isolated)
+        if case.row.serves:
+            served.replay_tasks(self, case, isolated)
         shutil.rmtree(case.folder)
 
+    def replay_alone(self, case, trace, engine, what, isolated, *flags):
+        flags = ["replay", *self.common, "--engine", engine, *flags, trace]
+        return self.execute(case, what, isolated, flags, cwd=self.empty, input=OTHER_STDIN, env={})
+
     def compare(self, case, trace, engine, what, isolated):
-        flags = ["replay", *self.common, "--engine", engine, trace]
-        done = self.execute(case, what, isolated, flags, cwd=self.empty, input=OTHER_STDIN, env={})
+        done = self.replay_alone(case, trace, engine, what, isolated)
         for stream in ("stdout", "stderr", "returncode"):
             got, want = getattr(done, stream), getattr(case.recorded, stream)
             if stream == "stderr" and engine != case.engine:
@@ -129,6 +140,15 @@ def masked(output):
     return re.sub(rb"\d+(\.\d+)?", b"0", output)
 
 
+def said(done, varies):
+    """What a program printed and returned, as want/ has it."""
+    stderr = re.sub(rb"(?ms)^(    |goroutine ).*", b"", done.stderr)  # stacks depend on the compiler
+    stderr = masked(re.sub(rb"0x[0-9a-f]+", b"0", stderr))  # lines of sources and addresses change
+    streams = [masked(done.stdout) if varies else done.stdout, stderr]
+    lines = [prefix + line for prefix, s in zip("12", streams) for line in s.decode(errors="backslashreplace").splitlines()]
+    return "\n".join([*lines, f"= {done.returncode}", ""])
+
+
 def isolation():
     """The command that takes the network away from what follows, where we may."""
     command = ["unshare", "--net"]
@@ -151,15 +171,6 @@ class Want:
                 name, _, output = section.partition(" --\n")
                 self.rows[name] = output
 
-    @staticmethod
-    def output(case):
-        done = case.recorded
-        stderr = re.sub(rb"(?ms)^(    |goroutine ).*", b"", done.stderr)  # stacks depend on the compiler
-        stderr = masked(re.sub(rb"0x[0-9a-f]+", b"0", stderr))  # lines of sources and addresses change
-        streams = [masked(done.stdout) if case.row.varies else done.stdout, stderr]
-        lines = [prefix + line for prefix, s in zip("12", streams) for line in s.decode(errors="backslashreplace").splitlines()]
-        return "\n".join([*lines, f"= {done.returncode}", ""])
-
     def save(self):
         self.path.parent.mkdir(exist_ok=True)
         self.path.write_text("".join(f"-- {name} --\n{output}" for name, output in self.rows.items()))
@@ -171,11 +182,11 @@ def check_wants(cases, update):
         for case in cases:
             if case.language != language or case.engine != "compiler" and not case.row.crosses:
                 continue
-            got = want.output(case)
-            if update and not case.problems:
-                want.rows[case.row.name] = got
-            elif want.rows.get(case.row.name) != got:
-                case.problems.append(f"printed\n{got}want\n{want.rows.get(case.row.name)}")
+            for name, got in case.said.items():
+                if update and not case.problems:
+                    want.rows[name] = got
+                elif want.rows.get(name) != got:
+                    case.problems.append(f"printed\n{got}want\n{want.rows.get(name)}")
         if update:
             want.save()
 
@@ -197,11 +208,11 @@ def main():
     pool = concurrent.futures.ThreadPoolExecutor(2)
     servers = server.Servers()
     list(pool.map(lambda case: matrix.record(case, servers), cases))
-    check_wants(cases, update)
     costs = measure.Measure(matrix, servers).run(languages)
     servers.stop()
     isolated = isolation()
     list(pool.map(lambda case: matrix.replay(case, isolated), cases))
+    check_wants(cases, update)
     if any(matrix.empty.iterdir()):
         fail(f"replays wrote {sorted(matrix.empty.iterdir())}")
 

@@ -1,8 +1,10 @@
 """The rows of the matrix: what each program is asked to do, in which languages, and what it is given."""
 
 import dataclasses
+import random
 
 ALL = ("rust", "javascript", "python", "c", "go")
+SERVERS = ("rust", "javascript", "python")
 HTTP = ("rust", "javascript", "python")
 SOCKETS = ("rust", "python")  # componentize-js 0.23 loses the class of wasi:sockets/network
 RUST = ("rust",)
@@ -18,6 +20,7 @@ class Row:
     http: str = ""  # of Servers, allowed to requests and the program's argument
     varies: bool = False  # numbers in the output differ from run to run
     crosses: bool = True  # one engine replays what another recorded
+    serves: bool = False  # answers REQUESTS
 
     def flags(self, servers):
         flags = list(self.given)
@@ -80,4 +83,49 @@ ROWS = [
     Row("timeout", http="http"),
     Row("race", HTTP, http="http"),
     Row("race-close", HTTP, http="http", varies=True),
+    Row("serve", SERVERS, http="http", serves=True),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a served component is asked. Each is a task of the trace."""
+
+    name: str
+    path: str
+    languages: tuple = SERVERS
+    method: str = "GET"
+    fields: tuple = ()
+    body: object = b""  # bytes, or several that are sent in chunks, and a trailer after them
+    times: int = 1  # at once
+    leaves: bool = False  # the client, with 1000 bytes of the body left to send
+    varies: bool = False  # numbers in the answer differ from run to run
+
+
+FIELDS = (("X-B", "1"), ("x-a", "gr\xfc\xdfe \xff"), ("x-b", "2"), ("X-Empty", ""))
+LARGE = random.Random(7).randbytes(10 << 20)
+PIECES = (b"first,", b"second, longer than the first,", b"x" * 10_000, b"last")
+
+REQUESTS = [
+    Request("get", "/get?a=1&b=two%20words"),
+    Request("head", "/get", method="HEAD"),
+    Request("missing", "/nowhere"),
+    Request("empty", "/empty"),
+    Request("fields", "/fields", fields=FIELDS),
+    Request("post", "/echo", method="POST", body=b"a short body, sent once"),
+    Request("post-empty", "/echo", method="POST"),
+    Request("post-large", "/echo", method="POST", body=LARGE),
+    Request("post-chunked", "/echo", method="POST", body=PIECES),
+    Request("trailers", "/digest", method="POST", body=PIECES),
+    Request("unread", "/get", method="POST", body=b"y" * 100_000),
+    Request("pieces", "/pieces"),
+    Request("vary", "/vary", varies=True),
+    Request("print", "/print"),
+    Request("four", "/meet?http://HTTP/meet?n=4&who=LANGUAGE", times=4),
+    Request("trap", "/trap"),
+    Request("after-trap", "/get"),
+    Request("cut", "/cut"),
+    Request("none", "/none", ("rust", "python")),
+    Request("error", "/error", ("rust", "python")),
+    Request("leaves", "/echo", method="POST", body=b"a part of", leaves=True),
 ]

@@ -16,14 +16,12 @@ from urllib.parse import parse_qsl, urlsplit
 REASONS = {200: "OK", 204: "No Content", 302: "Found", 404: "Not Found", 413: "Content Too Large", 500: "Internal Server Error"}
 
 
-class Request:
-    """One HTTP request: fields as [(name, value)] in order, body read on demand."""
+class Message:
+    """A request or a response: fields as [(name, value)] in order, body read on demand."""
 
     def __init__(self, file):
         self.file = file
-        self.method, target, _ = file.readline().decode("latin-1").split(" ", 2)
-        self.path = urlsplit(target).path
-        self.query = dict(parse_qsl(urlsplit(target).query))
+        self.line = file.readline().decode("latin-1").split(" ", 2)
         self.fields, self.trailers = [], []
         while line := file.readline().decode("latin-1").strip():
             name, _, value = line.partition(":")
@@ -33,9 +31,18 @@ class Request:
         return next((v for n, v in self.fields if n.lower() == name), None)
 
     def body(self):
+        return b"".join(self.pieces())
+
+    def pieces(self):
+        """The body as it was sent. ValueError: it is cut."""
         if self.field("transfer-encoding") == "chunked":
-            return b"".join(self.chunks())
-        return self.file.read(int(self.field("content-length") or 0))
+            yield from self.chunks()
+            return
+        length = int(self.field("content-length") or 0)
+        data = self.file.read(length)
+        yield data
+        if len(data) < length:
+            raise ValueError(f"{len(data)} of {length} bytes")
 
     def chunks(self):
         while size := int(self.file.readline(), 16):
@@ -43,6 +50,14 @@ class Request:
             self.file.readline()
         while line := self.file.readline().decode("latin-1").strip():
             self.trailers.append(line)
+
+
+class Request(Message):
+    def __init__(self, file):
+        super().__init__(file)
+        self.method, target, _ = self.line
+        self.path = urlsplit(target).path
+        self.query = dict(parse_qsl(urlsplit(target).query))
 
 
 def head(fields, status=200):
@@ -95,6 +110,16 @@ def cut_head(request):
 def slow(request):
     time.sleep(int(request.query["ms"]) / 1000)
     yield whole(f"after {request.query['ms']} ms\n".encode())
+
+
+MEETINGS = {}
+
+
+def meet(request):
+    """Answers when n have asked who know each other."""
+    n = int(request.query["n"])
+    MEETINGS.setdefault(request.query["who"], threading.Barrier(n)).wait(60)
+    yield whole(f"{n} have met\n".encode())
 
 
 def drip(request):
@@ -171,7 +196,7 @@ def missing(request):
 
 HANDLERS = {
     "/get": get, "/echo": echo, "/digest": digest, "/chunked": chunked, "/cut": cut, "/cut-chunk": cut_chunk, "/cut-head": cut_head,
-    "/slow": slow, "/drip": drip, "/fields": fields, "/random": random_bytes, "/status": status, "/early": early, "/close": close,
+    "/slow": slow, "/meet": meet, "/drip": drip, "/fields": fields, "/random": random_bytes, "/status": status, "/early": early, "/close": close,
     "/informed": informed, "/endless": endless, "/longer": longer, "/garbage": garbage, "/many-fields": many_fields, "/trailers": trailers,
 }  # fmt: skip
 
@@ -182,8 +207,8 @@ class HTTP(socketserver.StreamRequestHandler):
             request = Request(self.rfile)
             for piece in HANDLERS.get(request.path, missing)(request):
                 self.connection.sendall(piece)
-        except (ConnectionError, ValueError):
-            pass  # the guest went away, which is its right
+        except (ConnectionError, ValueError, threading.BrokenBarrierError):
+            pass  # the guest went away, which is its right, or others did not come
 
 
 class TCP(socketserver.BaseRequestHandler):
