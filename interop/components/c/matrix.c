@@ -1,4 +1,4 @@
-// One row of the matrix: c ROW. A program of WASI preview1, made a component by the adapter.
+// One row of the matrix: c ROW [ADDRESS]. A program of WASI preview1, made a component by the adapter.
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -9,7 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "matrix.h"
+
 extern char **environ;
+
+// Where nobody calls this, the linker has each export call it, cabi_realloc too, in which
+// the host must not be called. As main calls it, it has to end by exit.
+extern void __wasm_call_ctors(void);
 
 // The adapter takes its memory from here. Without it the adapter grows the memory by
 // itself, and an older wasi-libc takes what it finds for its own.
@@ -58,10 +64,16 @@ static void lines(void) {
 	}
 }
 
+uint64_t hash(const char *data, size_t size) {
+	uint64_t hash = 0xcbf29ce484222325;
+	for (size_t i = 0; i < size; i++) hash = (hash ^ (uint8_t)data[i]) * 0x100000001b3;
+	return hash;
+}
+
 static void whole(void) {
-	uint64_t hash = 0xcbf29ce484222325, n = 0;
-	for (int c; (c = getchar()) != EOF; n++) hash = (hash ^ (uint64_t)c) * 0x100000001b3;
-	printf("%llu bytes, hash %llx\n", (unsigned long long)n, (unsigned long long)hash);
+	static char data[1 << 20];
+	size_t n = fread(data, 1, sizeof data, stdin);
+	printf("%zu bytes, hash %llx\n", n, (unsigned long long)hash(data, n));
 }
 
 static void show(const char *path) {
@@ -129,7 +141,7 @@ static int overflow(int depth) {
 	return overflow(depth + 1) + space[depth % 512];
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
 	const char *row = argc > 1 ? argv[1] : "";
 	struct {
 		const char *name;
@@ -140,6 +152,7 @@ int main(int argc, char **argv) {
 			rows[i].run();
 			return 0;
 		}
+	if (argc > 2 && network_row(row, argv[2])) return 0;
 	if (strcmp(row, "environment") == 0) environment(argc, argv);
 	if (strcmp(row, "overflow") == 0) printf("%d\n", overflow(1));
 	if (strcmp(row, "exit") == 0) exit(3);
@@ -149,4 +162,9 @@ int main(int argc, char **argv) {
 	if (strcmp(row, "trap") == 0) __builtin_trap();
 	if (strcmp(row, "bounds") == 0) *(volatile char *)0xfffffff0 = 1;
 	return 0;
+}
+
+int main(int argc, char **argv) {
+	__wasm_call_ctors();
+	exit(run(argc, argv));
 }
