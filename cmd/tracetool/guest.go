@@ -111,7 +111,7 @@ func (g *guestFlags) config(streams *cli.IO) (cfg runner.Config, closeStdin func
 		Stdin: streams.Stdin, StdinName: "inherit",
 		Stdout: streams.Stdout.Underlying(), Stderr: streams.Stderr.Underlying(),
 		Engine: g.engine.engine(), CacheDir: g.engine.cacheDir(), Timeout: g.timeout, Exclusive: true,
-		Observe: g.strace.observer(streams),
+		Observe: g.strace.observer(streams.Stderr),
 	}
 	if _, err := host.ParseAllowNet(g.allowNet); err != nil {
 		return cfg, nil, cli.Usagef("--allow-net: %w", err)

@@ -124,7 +124,8 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		return nil, err
 	}
 	defer closeTrace()
-	cfg, err := v.config(streams)
+	var held ui.Held // programs write lines, and a replay is quicker than one write of each
+	cfg, err := v.config(held.Writer(streams.Stdout), held.Writer(streams.Stderr))
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +138,7 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		cfg.DumpMemory = dump
 	}
 	result, err := runner.Replay(ctx, f, cfg)
+	held.Flush()
 	if errors.As(err, new(*runner.TaskError)) {
 		return nil, cli.Usagef("--task: %v", err)
 	}
@@ -187,12 +189,12 @@ func checkWhole(f *reader.File) error {
 	return nil
 }
 
-func (v *replayVerb) config(streams *cli.IO) (runner.ReplayConfig, error) {
+func (v *replayVerb) config(stdout, stderr io.Writer) (runner.ReplayConfig, error) {
 	cfg := runner.ReplayConfig{
-		Stdout: streams.Stdout, Stderr: streams.Stderr,
+		Stdout: stdout, Stderr: stderr,
 		Engine: v.engine.engine(), CacheDir: v.engine.cacheDir(),
 		Timeout: v.timeout, Exclusive: true, Until: v.until, Context: v.context,
-		Observe: v.strace.observer(streams),
+		Observe: v.strace.observer(stderr),
 	}
 	if v.context == 0 {
 		cfg.Context = -1

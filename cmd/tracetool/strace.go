@@ -1,9 +1,10 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/pflag"
 
-	"github.com/tracetool/tracetool/cmd/tracetool/internal/cli"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/runner"
 )
@@ -16,7 +17,7 @@ func (s *straceFlag) bind(fs *pflag.FlagSet) {
 }
 
 // observer returns nil unless the flag was given.
-func (s straceFlag) observer(streams *cli.IO) runner.Observer {
+func (s straceFlag) observer(stderr io.Writer) runner.Observer {
 	if !s {
 		return nil
 	}
@@ -24,6 +25,6 @@ func (s straceFlag) observer(streams *cli.IO) runner.Observer {
 	return func(e runner.Observation) {
 		o := inspect.LineOptions{Number: true, Task: e.Task != 0}
 		line = inspect.AppendNamed(line[:0], e.Header, e.Module, e.Function, e.Event, o)
-		streams.Stderr.Write(append(line, '\n'))
+		stderr.Write(append(line, '\n'))
 	}
 }
