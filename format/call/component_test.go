@@ -16,6 +16,8 @@ var componentFuncs = []format.Function{
 	{Module: "wasi:cli/stdout@0.2.3", Name: "get-stdout", Signature: "func() -> own<wasi:io/streams.output-stream>"},
 	{Module: "wasi:io/streams@0.2.3", Name: "[method]output-stream.write",
 		Signature: "func(self: borrow<wasi:io/streams.output-stream>, contents: list<u8>) -> result<_, " + testStreamError + ">"},
+	{Module: "wasi:io/streams@0.2.3", Name: "[method]output-stream.check-write",
+		Signature: "func(self: borrow<wasi:io/streams.output-stream>) -> result<u64, " + testStreamError + ">"},
 	{Module: "wasi:filesystem/types@0.2.3", Name: "[method]descriptor.write",
 		Signature: "func(self: borrow<wasi:filesystem/types.descriptor>, buffer: list<u8>, offset: u64) -> result<u64, enum{access, io}>"},
 	{Module: "wasi:io/streams@0.2.3", Name: "[method]output-stream.splice",
@@ -162,6 +164,20 @@ func TestOk(t *testing.T) {
 		if back, err := s.AppendResult(nil, 0, &ev); err == nil {
 			t.Errorf("%s: %x without a payload", tt.signature, back)
 		}
+	}
+}
+
+// TestOkDiffers: an ok in Output is no other than one that is not.
+func TestOkDiffers(t *testing.T) {
+	c := componentOf(t, "check-write")
+	ok := func(n uint64) []byte { return encode(func(e *canon.Encoder) { e.OK(); e.U64(n) }) }
+	short := c.called([]byte{1}, ok(5), nil, -1)
+	whole := &format.Event{P: short.P, Output: ok(5), Has: short.Has&^format.HasValue | format.HasOutput}
+	if d := DifferResults(c.fn, nil, nil, short, whole); d != nil {
+		t.Errorf("%v", d)
+	}
+	if d := DifferResults(c.fn, nil, nil, c.called([]byte{1}, ok(6), nil, -1), whole); len(d) != 1 {
+		t.Errorf("%v", d)
 	}
 }
 

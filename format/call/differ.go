@@ -57,7 +57,7 @@ func DifferResults(fn *format.Function, ha, hb *format.Header, a, b *format.Even
 	for i := range max(len(ra), len(rb)) {
 		c.items(ra, rb, i)
 	}
-	whole := fn != nil && HasNote(fn) || s != nil && s.Result != nil // and no more
+	whole := fn != nil && HasNote(fn) || s != nil && (s.Note != nil || s.Result != nil) // and notes aside
 	if c.found == nil && !same && !whole {
 		c.add("output", quoteAll(a.Output), quoteAll(b.Output))
 	}
