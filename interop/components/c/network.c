@@ -71,7 +71,7 @@ static void post_after(const char *to) { post(to, false); }
 
 // four sends four requests at once, and shows the answers in the order in which they come.
 static void four(const char *to) {
-	const char *paths[] = {"/slow?ms=400", "/slow?ms=100", "/slow?ms=300", "/slow?ms=200"};
+	const char *paths[] = {"/slow?ms=1600", "/slow?ms=400", "/slow?ms=1200", "/slow?ms=800"};
 	future_t open[4];
 	size_t left = 4;
 	wasi_http_types_error_code_t error;

@@ -300,7 +300,7 @@ func text(data []byte) string {
 // four sends four requests at once, and shows the answers in the order in which they come.
 func four(to string) {
 	var open []uint32
-	for _, ms := range []int{400, 100, 300, 200} {
+	for _, ms := range []int{1600, 400, 1200, 800} {
 		future, err := send(to, get, fmt.Sprintf("/slow?ms=%d", ms), "")
 		if err != nil {
 			panic(err)

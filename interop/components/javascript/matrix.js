@@ -141,7 +141,7 @@ async function postAfter(to) {
 }
 
 async function four(to) {
-  await Promise.all([400, 100, 300, 200].map((ms) => show(to, `/slow?ms=${ms}`)));
+  await Promise.all([1600, 400, 1200, 800].map((ms) => show(to, `/slow?ms=${ms}`)));
 }
 
 async function together(to) {
@@ -181,8 +181,8 @@ async function forward(to) {
 }
 
 async function race(to) {
-  await first(to, 0, 500);
-  await first(to, 400, 50);
+  await first(to, 0, 1500);
+  await first(to, 1500, 50);
 }
 
 async function raceClose(to) {

@@ -206,7 +206,7 @@ def post(to, before):
 
 
 def four(to):
-    waiting = [send(to, f"/slow?ms={ms}") for ms in (400, 100, 300, 200)]
+    waiting = [send(to, f"/slow?ms={ms}") for ms in (1600, 400, 1200, 800)]
     while waiting:
         pollables = [f.subscribe() for f in waiting]
         first = poll.poll(pollables)[0]
@@ -290,7 +290,7 @@ ROWS = {
     "fields": fields,
     "large": large,
     "forward": forward,
-    "race": lambda to: race(to, (0, 500), (400, 50)),
+    "race": lambda to: race(to, (0, 5000), (5000, 50)),
     "race-close": lambda to: race(to, *[(30, 30)] * 10),
 }
 

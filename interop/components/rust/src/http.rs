@@ -44,7 +44,7 @@ pub fn row(row: &str, to: &str) {
         "early" => early(to),
         "abandon" => abandon(to),
         "timeout" => timeout(to),
-        "race" => race(to, &[(0, 500), (400, 50)]),
+        "race" => race(to, &[(0, 5000), (5000, 50)]),
         "race-close" => race(to, &[(30, 30); 10]),
         _ => panic!("no row {row}"),
     }
@@ -73,7 +73,7 @@ fn slow(to: &str, ms: u64) -> Sent {
 
 /// Sends four requests at once, and tells the answers in the order in which they come.
 fn four(to: &str) {
-    let mut open: Vec<_> = [400, 100, 300, 200].into_iter().map(|ms| slow(to, ms).unwrap()).collect();
+    let mut open: Vec<_> = [1600, 400, 1200, 800].into_iter().map(|ms| slow(to, ms).unwrap()).collect();
     while !open.is_empty() {
         let pollables: Vec<_> = open.iter().map(|f| f.subscribe()).collect();
         let ready = poll(&pollables.iter().collect::<Vec<_>>())[0];
@@ -178,8 +178,8 @@ fn abandon(to: &str) {
 
 fn timeout(to: &str) {
     let options = RequestOptions::new();
-    options.set_first_byte_timeout(Some(50 * MS)).unwrap();
-    show("first byte", send(to, &Method::Get, "/slow?ms=500", Body::None, Some(options)));
+    options.set_first_byte_timeout(Some(500 * MS)).unwrap();
+    show("first byte", send(to, &Method::Get, "/slow?ms=5000", Body::None, Some(options)));
 }
 
 /// Waits for a response that takes some ms and for a timer of some ms, and tells which came first.
