@@ -169,7 +169,7 @@ func (c *replayedCall) direct(k *component.Call) bool {
 	if c.sig.Result == nil || !c.cur.callRow(c.fn) {
 		return false
 	}
-	const columns = format.HasP0 | format.HasInput
+	const columns, okValue = format.HasP0 | format.HasInput, format.HasErrno | format.HasValue
 	b, i := c.cur.batch, c.cur.row
 	has := b.Has(i)
 	if (has^c.now.Has)&columns != 0 || (has|c.now.Has)&format.HasHash != 0 || has&format.HasP0 != 0 && b.P[0][i] != c.now.P[0] || string(b.Input(i)) != string(c.now.Input) {
@@ -181,14 +181,10 @@ func (c *replayedCall) direct(k *component.Call) bool {
 			return false
 		}
 		k.Result.Raw(c.last)
-	case c.sig.Ok != call.OkOutput && has&format.HasErrno != 0 && b.Errno[i] == 0:
-		if k.Result.U8(0); c.sig.Ok == call.OkErrno {
-			break
-		}
-		if c.sig.Result.Elem.Kind != canon.U64 || has&format.HasValue == 0 {
-			k.Result.Reset()
-			return false
-		}
+	case c.sig.Ok == call.OkErrno && has&format.HasErrno != 0 && b.Errno[i] == 0:
+		k.Result.OK()
+	case c.sig.Ok == call.OkValue && c.sig.Result.Elem.Kind == canon.U64 && has&okValue == okValue && b.Errno[i] == 0:
+		k.Result.OK()
 		k.Result.U64(uint64(b.Value[i]))
 	case c.sig.Result.Kind == canon.U64 && has&format.HasValue != 0:
 		k.Result.U64(uint64(b.Value[i]))
