@@ -158,6 +158,15 @@ type componentFunction struct {
 	makes    string          // type of the resource that its result is
 }
 
+// returned is what a call gave back, and the note of any event.
+func (f *componentFunction) returned(e *format.Event) (result, note canon.Decoder) {
+	r, n := f.sig.SplitNote(e)
+	if e.Has&format.HasOutput == 0 {
+		r, _ = f.sig.AppendResult(nil, 0, e) // no clock's
+	}
+	return canon.NewDecoder(r), canon.NewDecoder(n)
+}
+
 func newComponentFunctions(f *reader.File) componentFunctions {
 	return componentFunctions{f, map[[3]int16]*componentFunction{}}
 }
@@ -249,11 +258,7 @@ func (g *guests) event(e *format.Event) {
 	}
 	c := &componentCall{guests: g, guest: g.guest(e.Task), ev: e, fn: fn, in: canon.NewDecoder(e.Input)}
 	if fn.sig != nil {
-		result, note := fn.sig.SplitNote(e)
-		if e.Has&format.HasOutput == 0 {
-			result, _ = fn.sig.AppendResult(nil, 0, e) // no clock's
-		}
-		c.out, c.note = canon.NewDecoder(result), canon.NewDecoder(note)
+		c.out, c.note = fn.returned(e)
 	}
 	fn.step(c)
 }

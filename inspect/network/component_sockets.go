@@ -96,11 +96,7 @@ func (s *componentSockets) event(e *format.Event) []Activity {
 	}
 	c := &socketCall{componentSockets: s, ev: e, fn: fn, in: canon.NewDecoder(e.Input)}
 	if fn.sig != nil {
-		result, note := fn.sig.SplitNote(e)
-		if e.Has&format.HasOutput == 0 {
-			result, _ = fn.sig.AppendResult(nil, 0, e) // no clock's
-		}
-		c.out, c.note = canon.NewDecoder(result), canon.NewDecoder(note)
+		c.out, c.note = fn.returned(e)
 		if fn.sig.Result != nil && fn.sig.Result.Kind == canon.Result {
 			c.out.IsErr()
 		}
