@@ -116,17 +116,7 @@ func (g *guest) connected(t *testing.T) (s value, both []value) {
 // accepted returns a socket and its streams.
 func (g *guest) accepted(t *testing.T) []value {
 	l := g.rep("wasi:sockets/tcp-create-socket create-tcp-socket", kase(0))
-	g.want("ok", tcp+"start-bind", l, g.network(), address("127.0.0.1:0"))
-	g.want("ok", tcp+"finish-bind", l)
-	g.want("ok", tcp+"start-listen", l)
-	g.want("ok", tcp+"finish-listen", l)
-	c, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port(g.call(tcp+"local-address", l))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	g.block(l, tcp+"subscribe")
-	three := g.reps(tcp+"accept", l)
+	three := g.acceptOn(t, l, g.network())
 	g.drop("tcp-socket", l) // is no parent
 	return three
 }

@@ -48,6 +48,23 @@ func port(text string) int {
 	return n
 }
 
+// acceptOn has a socket listen on loopback and returns a connection to it, with
+// its streams.
+func (g *guest) acceptOn(t *testing.T, l, network value) []value {
+	t.Helper()
+	g.want("ok", tcp+"start-bind", l, network, address("127.0.0.1:0"))
+	g.want("ok", tcp+"finish-bind", l)
+	g.want("ok", tcp+"start-listen", l)
+	g.want("ok", tcp+"finish-listen", l)
+	c, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port(g.call(tcp+"local-address", l))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	g.block(l, tcp+"subscribe")
+	return g.reps(tcp+"accept", l)
+}
+
 func (g *guest) block(resource value, subscribe string) {
 	g.t.Helper()
 	p := g.rep(subscribe, resource)
@@ -260,17 +277,7 @@ func TestTCPOptions(t *testing.T) {
 	}
 	g.want("err(invalid-argument)", tcp+"set-listen-backlog-size", l, u64(0))
 	g.want("ok", tcp+"set-listen-backlog-size", l, u64(1<<63))
-	g.want("ok", tcp+"start-bind", l, n, address("127.0.0.1:0"))
-	g.want("ok", tcp+"finish-bind", l)
-	g.want("ok", tcp+"start-listen", l)
-	g.want("ok", tcp+"finish-listen", l)
-	c, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port(g.call(tcp+"local-address", l))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	g.block(l, tcp+"subscribe")
-	s := g.reps(tcp+"accept", l)[0]
+	s := g.acceptOn(t, l, n)[0]
 	g.want("ok(true)", tcp+"keep-alive-enabled", s)
 	for _, o := range options {
 		g.want(o.want, tcp+o.name, s)
