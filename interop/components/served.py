@@ -79,6 +79,10 @@ def ask(address, path, request):
     with socket.create_connection((host, int(port)), timeout=100) as connection:
         if request.leaves:
             send(connection, head, request)
+            connection.shutdown(socket.SHUT_WR)  # a close resets the connection, if something has come by then
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(65536):
+                    pass
             return None
         sender = threading.Thread(target=send, args=(connection, head, request))  # an echo comes while it sends
         sender.start()
