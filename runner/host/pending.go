@@ -54,17 +54,25 @@ func (p *Pending[T]) Start() {
 	}()
 }
 
-// Ready starts the operation and tells whether its outcome is there.
-func (p *Pending[T]) Ready() bool {
-	fresh := p.done == nil
-	p.Start()
+// Done tells whether the outcome of an operation is there.
+func (p *Pending[T]) Done() bool {
+	if p.done == nil {
+		return false
+	}
 	select {
 	case <-p.done:
 		return true
 	default:
-	}
-	if !fresh {
 		return false
+	}
+}
+
+// Ready starts the operation and tells whether its outcome is there.
+func (p *Pending[T]) Ready() bool {
+	fresh := p.done == nil
+	p.Start()
+	if !fresh || p.Done() {
+		return p.Done()
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

@@ -82,7 +82,8 @@ func (u *UDP) ready() error {
 	return u.bind(netip.AddrPortFrom(u.family.unspecified(), 0))
 }
 
-// Connect chooses the other end, for Read and Write.
+// Connect chooses the other end, for Read and Write. On Linux the socket learns
+// then that nobody listens there: the next call fails with ECONNREFUSED.
 func (u *UDP) Connect(remote netip.AddrPort) error {
 	switch {
 	case !u.family.fits(remote.Addr()):
@@ -93,8 +94,21 @@ func (u *UDP) Connect(remote netip.AddrPort) error {
 	if err := u.ready(); err != nil {
 		return err
 	}
+	if err := ConnectUDP(u.c, remote); err != nil {
+		return err
+	}
+	_ = u.failure() // of the end before
 	u.remote = remote
 	return nil
+}
+
+// failure takes an error that a read has met which nobody waited for.
+func (u *UDP) failure() error {
+	if !u.next.Done() || u.next.err == nil {
+		return nil
+	}
+	_, err := u.next.Take()
+	return fail(err)
 }
 
 // SendTo sends a datagram.
@@ -106,6 +120,9 @@ func (u *UDP) SendTo(p []byte, to netip.AddrPort) (int, error) {
 		return 0, EACCES
 	}
 	if err := u.ready(); err != nil {
+		return 0, err
+	}
+	if err := u.failure(); err != nil {
 		return 0, err
 	}
 	n, err := u.c.WriteToUDPAddrPort(p, to)
