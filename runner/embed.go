@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -44,8 +45,9 @@ type Recorder struct {
 	header  *format.Header
 	names   *dictionaries
 	w       *writer.Writer
-	guests  []*Guest
-	err     error // of the writer
+	guests  []*Guest // those that are not done
+	tasks   int32    // guests so far
+	err     error    // of the writer
 	closed  bool
 	scratch sync.Pool // of *frame
 }
@@ -73,7 +75,12 @@ var (
 // A host function that calls an export of its guest does so with
 // GuestOf(ctx).Call, and hands it what it has written before by
 // GuestOf(ctx).Write, unless it is compared. It must not grow the guest's
-// memory.
+// memory. One that ends its guest panics with a *sys.ExitError, as proc_exit
+// does: a guest whose module is closed under it otherwise has no end in the
+// trace.
+//
+// A program of several runtimes instantiates the host module in each of them,
+// with the same effects.
 func (r *Recorder) Instantiate(ctx context.Context, rt wazero.Runtime, host wazero.CompiledModule, effects []format.Function) (api.Module, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,13 +93,33 @@ func (r *Recorder) Instantiate(ctx context.Context, rt wazero.Runtime, host waze
 		if err != nil {
 			return nil, err
 		}
-		wrapped := newFunction(fn, -1, -1)
-		r.hosts[[2]string{host.Name(), name}] = wrapped
+		if def.GoFunction() == nil {
+			return nil, fmt.Errorf("%s.%s: expected a host function, found one of a module", host.Name(), name)
+		}
+		wrapped, err := r.function(fn)
+		if err != nil {
+			return nil, err
+		}
 		builder.NewFunctionBuilder().
 			WithGoModuleFunction(r.wrap(wrapped, def.GoFunction()), def.ParamTypes(), def.ResultTypes()).
 			WithName(name).Export(name)
 	}
 	return builder.Instantiate(ctx)
+}
+
+// function is the host function of a description. Runtimes that have it of the
+// same description share it.
+func (r *Recorder) function(fn *format.Function) (*function, error) {
+	key := [2]string{fn.Module, fn.Name}
+	known := r.hosts[key]
+	if known == nil {
+		known = newFunction(fn, -1, -1)
+		r.hosts[key] = known
+	}
+	if !reflect.DeepEqual(known.Function, fn) {
+		return nil, fmt.Errorf("%s.%s: was instantiated before with other effects", fn.Module, fn.Name)
+	}
+	return known, nil
 }
 
 // describe finds or makes the description of a host function.
@@ -155,11 +182,16 @@ func undescribed(module, name string, def api.FunctionDefinition) *format.Functi
 
 // Module instantiates the guest. All host modules it imports must have been
 // instantiated through the recorder. _initialize is called if the module
-// exports it; config's start functions are not. A module that was instantiated
-// before may be so again: each instance is a task of its own in the trace.
+// exports it; config's start functions are not; a nil config is wazero's default.
+// A module that was instantiated before may be so again, under another name or
+// none: each instance is a task of its own in the trace. It ends when the
+// recorder is closed, or at the next call of Module after it was closed itself.
 func (r *Recorder) Module(ctx context.Context, rt wazero.Runtime, m Module, config wazero.ModuleConfig) (*Guest, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if config == nil {
+		config = wazero.NewModuleConfig()
 	}
 	compiled, err := rt.CompileModule(ctx, m.Bytes)
 	if err != nil {
@@ -170,13 +202,14 @@ func (r *Recorder) Module(ctx context.Context, rt wazero.Runtime, m Module, conf
 		return nil, err
 	}
 	ctx = context.WithValue(ctx, guestKey{}, g)
-	g.module, err = rt.InstantiateModule(ctx, compiled, config.WithStartFunctions())
+	instance, err := rt.InstantiateModule(ctx, compiled, config.WithStartFunctions())
 	if err != nil {
 		if g.end(ctx, err); !isTrap(err) {
 			err = fmt.Errorf("%s: %w", m.Name, err)
 		}
 		return nil, err
 	}
+	r.began(g, instance)
 	if compiled.ExportedFunctions()[exportInitialize] != nil {
 		if _, err := g.Call(ctx, exportInitialize); err != nil {
 			return nil, err
@@ -200,9 +233,40 @@ func (r *Recorder) newGuest(m *Module, compiled wazero.CompiledModule) (*Guest, 
 	case r.module.sha256() != m.sha256():
 		return nil, fmt.Errorf("%s: the trace is of another module, %s", m.Name, r.module.Name)
 	}
-	g := &Guest{rec: r, task: int32(len(r.guests))}
+	r.endClosed()
+	g := &Guest{rec: r, task: r.tasks, nesting: 1}
+	r.tasks++
 	r.guests = append(r.guests, g)
 	return g, nil
+}
+
+// began is told of the instance of a guest, whose calls may begin now.
+func (r *Recorder) began(g *Guest, instance api.Module) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g.module = instance
+	g.nesting--
+}
+
+// endClosed ends the guests whose modules the program has closed since, so that
+// they are not kept until Close. The lock is held.
+func (r *Recorder) endClosed() {
+	r.guests = slices.DeleteFunc(r.guests, func(g *Guest) bool {
+		if !g.done && g.nesting == 0 && g.module.IsClosed() {
+			r.endGuest(g)
+		}
+		return g.done
+	})
+}
+
+// endGuest writes the end of a guest as it is. The lock is held.
+func (r *Recorder) endGuest(g *Guest) {
+	result := &Result{}
+	result.MemoryHash, result.HasMemory = hashMemory(g.module)
+	ev := format.Event{Time: r.clock.Wall(), Task: g.task}
+	endEvent(&ev, result, nil)
+	r.put(&ev)
+	g.done = true
 }
 
 // begin creates the trace.
@@ -238,8 +302,9 @@ func (r *Recorder) begin(m *Module, compiled wazero.CompiledModule) error {
 	return err
 }
 
-// Close completes the trace: each guest ends there as it is. It returns the
-// first error that recording has met.
+// Close completes the trace: each guest ends there as it is. One with a call
+// under way has no end in the trace, and goes on without being recorded. Close
+// returns the first error that recording has met.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -249,15 +314,11 @@ func (r *Recorder) Close() error {
 	}
 	r.closed = true
 	for _, g := range r.guests {
-		if g.cut {
-			continue
+		if !g.done && g.nesting == 0 {
+			r.endGuest(g)
 		}
-		result := &Result{}
-		result.MemoryHash, result.HasMemory = hashMemory(g.module)
-		ev := format.Event{Time: r.clock.Wall(), Task: g.task}
-		endEvent(&ev, result, nil)
-		r.put(&ev)
 	}
+	r.guests = nil
 	return joinErrors(r.err, r.w.Close())
 }
 
@@ -284,12 +345,40 @@ func (r *Recorder) fail(err error) {
 	}
 }
 
-func (r *Recorder) append(ev *format.Event) {
+// append adds an event of a guest with which a call begins, 1, or ends, -1.
+func (r *Recorder) append(g *Guest, ev *format.Event, calls int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.closed {
+	g.nesting += calls
+	if !r.closed && !g.done {
 		r.put(ev)
 	}
+}
+
+// write writes into a guest's memory, which Close may be about to read.
+func (r *Recorder) write(g *Guest, mem api.Memory, addr uint32, data []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !mem.Write(addr, data) {
+		return false
+	}
+	if !r.closed && !g.done {
+		ev := writeEvent(g, r.clock.Wall(), addr, data)
+		r.put(&ev)
+	}
+	return true
+}
+
+// finish ends a guest of which nothing more is recorded, with a call of it. Last
+// is its last event, nil for none.
+func (r *Recorder) finish(g *Guest, last *format.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g.nesting--
+	if last != nil && !r.closed && !g.done {
+		r.put(last)
+	}
+	g.done = true
 }
 
 func (r *Recorder) now() int64 {

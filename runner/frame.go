@@ -150,7 +150,7 @@ func (fr *frame) readOne(w *format.Region, h *format.Header, mem []byte) bool {
 	return true
 }
 
-// after takes down the result and what the host has written.
+// after takes down what the call returned and what the host has written.
 func (fr *frame) after(fn *function, h *format.Header, mem []byte, stack []uint64) {
 	ev := &fr.ev
 	switch {
@@ -161,6 +161,12 @@ func (fr *frame) after(fn *function, h *format.Header, mem []byte, stack []uint6
 		ev.Value = int64(mask(stack[0], fn.result))
 		ev.Has |= format.HasValue
 	}
+	fr.wrote(fn, h, mem)
+}
+
+// wrote takes down what the host has written.
+func (fr *frame) wrote(fn *function, h *format.Header, mem []byte) {
+	ev := &fr.ev
 	switch {
 	case fn.Compare:
 		fr.output = appendChanges(fr.output[:0], fr.old, mem)

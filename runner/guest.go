@@ -14,13 +14,16 @@ import (
 
 // Guest is an instance of a module that a Recorder records.
 type Guest struct {
-	rec     *Recorder
-	task    int32
-	module  api.Module
-	ender   *function // the host function that ended the call under way
-	cut     bool      // interrupted: nothing more of it is recorded
-	nesting int
-	open    []*frame // of host calls under way, outermost first
+	rec    *Recorder
+	task   int32
+	module api.Module
+	ender  *function // the host function that ended the call under way
+	open   []*frame  // of host calls under way, outermost first
+	base   int       // how many of them the innermost call of an export is in
+
+	// These change under the recorder's lock, since Close looks at them.
+	nesting int  // calls of exports under way, the instantiation included
+	done    bool // it was interrupted or has its end: nothing more of it is recorded
 }
 
 type guestKey struct{}
@@ -39,14 +42,14 @@ func (g *Guest) Module() api.Module { return g.module }
 // that is not possible because the memory is smaller.
 func (g *Guest) Write(addr uint32, data []byte) bool {
 	mem := memoryOf(g.module)
-	if mem == nil || !mem.Write(addr, data) {
-		return false
-	}
-	ev := format.Event{Time: g.rec.now(), Kind: format.KindWrite, Task: g.task, Output: data,
-		Has: format.HasP0 | format.HasOutput}
+	return mem != nil && g.rec.write(g, mem, addr, data)
+}
+
+// writeEvent is the row of what was written into a guest's memory.
+func writeEvent(g *Guest, time int64, addr uint32, data []byte) format.Event {
+	ev := format.Event{Time: time, Kind: format.KindWrite, Task: g.task, Output: data, Has: format.HasP0 | format.HasOutput}
 	ev.P[0] = int64(addr)
-	g.append(&ev)
-	return true
+	return ev
 }
 
 // Call calls an export, as api.Function.Call does.
@@ -76,17 +79,16 @@ func (g *Guest) call(ctx context.Context, fn api.Function, export string, params
 	g.flush()
 	ev := format.Event{Time: g.rec.now(), Task: g.task}
 	startEvent(&ev, g.rec.names.codes[export], params, def.ParamTypes())
-	g.append(&ev)
-	g.nesting++
-	depth := len(g.open)
+	g.rec.append(g, &ev, 1)
+	base := g.base
+	g.base = len(g.open)
 	results, err := fn.Call(ctx, params...)
-	g.open = g.open[:depth]
-	g.nesting--
+	g.open, g.base = g.open[:g.base], base
 	if err == nil {
 		ev.Duration = g.rec.now() - ev.Time
 		ev.Has |= format.HasDuration
 		exportEvent(&ev, results, def.ResultTypes())
-		g.append(&ev)
+		g.rec.append(g, &ev, -1)
 	} else {
 		g.end(ctx, err)
 	}
@@ -94,31 +96,33 @@ func (g *Guest) call(ctx context.Context, fn api.Function, export string, params
 	return results, err
 }
 
-// end writes the row of a call that ended the guest.
+// end writes the row of a call, or an instantiation, that ended the guest.
 func (g *Guest) end(ctx context.Context, err error) {
-	result := &Result{End: EndExit}
+	result, ender := &Result{End: EndExit}, g.ender
+	g.ender = nil
 	var exit *sys.ExitError
 	switch {
-	case errors.As(err, &exit) && !interrupted(ctx, exit):
+	case errors.As(err, &exit) && ender != nil && !interrupted(ctx, exit):
 		result.ExitCode = exit.ExitCode()
 	case exit != nil || !isTrap(err):
-		g.cut = true // it was interrupted, or never began
+		// It never began, or its module was closed under it: when it stopped
+		// is nothing that a replay could find out.
+		g.rec.finish(g, nil)
 		return
 	default:
 		result.End, result.ExitCode, result.Trap = EndTrap, ExitCodeTrap, newTrap(err)
 	}
 	result.MemoryHash, result.HasMemory = hashMemory(g.module)
 	row := format.Event{Time: g.rec.now(), Task: g.task}
-	endEvent(&row, result, g.ender)
-	g.ender = nil
-	g.append(&row)
+	endEvent(&row, result, ender)
+	if g.module == nil || g.module.IsClosed() && g.nesting == 1 {
+		g.rec.finish(g, &row)
+		return
+	}
+	g.rec.append(g, &row, -1)
 }
 
-func (g *Guest) append(ev *format.Event) {
-	if !g.cut {
-		g.rec.append(ev)
-	}
-}
+func (g *Guest) append(ev *format.Event) { g.rec.append(g, ev, 0) }
 
 // flush records what host calls under way have written so far, if only a
 // comparison can tell: the export that is about to be called may read it.
@@ -130,9 +134,7 @@ func (g *Guest) flush() {
 		mem := memory.Bytes(memoryOf(g.module))
 		changes, _ := call.ParseWrites(appendChanges(nil, fr.old, mem))
 		for _, c := range changes {
-			ev := format.Event{Time: g.rec.now(), Kind: format.KindWrite, Task: g.task, Output: c.Data,
-				Has: format.HasP0 | format.HasOutput}
-			ev.P[0] = int64(c.Addr)
+			ev := writeEvent(g, g.rec.now(), c.Addr, c.Data)
 			g.append(&ev)
 		}
 		fr.old = append(fr.old[:0], mem...)
@@ -161,7 +163,7 @@ func (r *Recorder) wrap(fn *function, host any) api.GoModuleFunc {
 	}
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		g := GuestOf(ctx)
-		if g == nil || g.rec != r {
+		if g == nil || g.rec != r || len(g.open) != g.base {
 			panic(fmt.Errorf("%s.%s: called by an export that was not called through Guest.Call", fn.Module, fn.Name))
 		}
 		g.host(ctx, fn, mod, stack, inner)
@@ -181,6 +183,7 @@ func (g *Guest) host(ctx context.Context, fn *function, mod api.Module, stack []
 	defer func() {
 		if why := recover(); why != nil {
 			fr.ev.Has &^= format.HasDuration
+			fr.wrote(fn, g.rec.header, g.after(fn, fr, mem))
 			g.append(&fr.ev)
 			g.ender = fn
 			panic(why)
@@ -189,12 +192,17 @@ func (g *Guest) host(ctx context.Context, fn *function, mod api.Module, stack []
 	inner(ctx, mod, stack)
 	g.open = g.open[:len(g.open)-1]
 	fr.ev.Duration = g.rec.now() - began
+	fr.after(fn, g.rec.header, g.after(fn, fr, mem), stack)
+	g.append(&fr.ev)
+	fr.release()
+	g.rec.scratch.Put(fr)
+}
+
+// after returns the memory after a host call, which must not have grown it.
+func (g *Guest) after(fn *function, fr *frame, mem api.Memory) []byte {
 	after := memory.Bytes(mem)
 	if len(after) != fr.size {
 		g.rec.fail(fmt.Errorf("%s.%s: grew the guest's memory, which no replay could do", fn.Module, fn.Name))
 	}
-	fr.after(fn, g.rec.header, after, stack)
-	g.append(&fr.ev)
-	fr.release()
-	g.rec.scratch.Put(fr)
+	return after
 }

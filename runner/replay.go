@@ -338,7 +338,11 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 		r.cur = newCursor(r.f, tasks[0], limit)
 		r.cur.observe = r.observer()
 		r.result.End = EndCut
-		r.task(ctx)
+		if r.empty() {
+			r.result.End = EndExit
+		} else {
+			r.task(ctx)
+		}
 		if errors.Is(r.err, errLast) {
 			r.result.End, r.err, r.stack = EndCut, nil, nil
 		}
@@ -355,6 +359,11 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 	}
 	r.result.Duration = time.Since(began)
 	return r.finish()
+}
+
+// empty: there are tasks, but the one that the cursor is at never began.
+func (r *replay) empty() bool {
+	return !r.cur.more() && r.cur.err == nil && !r.cur.stopped() && len(r.cur.others) > 0
 }
 
 // observer is what the cursor calls with each event that it leaves behind.
@@ -430,21 +439,21 @@ func (r *replay) task(ctx context.Context) {
 	if r.cut && r.cfg.Until == 0 {
 		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
 	}
-	if err := r.instantiate(ctx); err != nil {
+	err := r.instantiate(ctx)
+	if err != nil {
 		r.ended(ctx, nil, err, nil)
-		return
 	}
 	for r.err == nil && r.cur.more() {
 		if r.gate.shut() && r.gate.wait() {
 			r.err = context.Cause(ctx)
 			return
 		}
-		switch ev := r.cur.event(); ev.Kind {
-		case format.KindStart:
+		switch ev := r.cur.event(); {
+		case ev.Kind == format.KindStart && err == nil:
 			r.export(ctx, ev)
-		case format.KindWrite:
+		case ev.Kind == format.KindWrite && err == nil:
 			r.write(ev)
-		case format.KindExit:
+		case ev.Kind == format.KindExit:
 			r.exited(ev, &Result{End: EndExit, ExitCode: r.returned})
 		default:
 			r.leftOver(ev)
@@ -619,8 +628,8 @@ func (r *replay) exited(ev *format.Event, now *Result) {
 	// A program that was embedded may have trapped and gone on.
 	if !r.header.Program.Embedded || now.Trap == nil || r.cfg.Task != nil {
 		r.result.ExitCode, r.result.End, r.result.Trap = now.ExitCode, now.End, now.Trap
-	} else if r.header.Program.Serve != "" {
-		r.result.End = EndExit // a request is over with its trap
+	} else if r.header.Program.Serve != "" || r.instance == nil {
+		r.result.End = EndExit // a request is over with its trap, and what never began
 	}
 	r.cur.next()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"regexp"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -59,7 +60,7 @@ func (r *replay) call(fn *function) api.GoModuleFunc {
 			r.failDiverged(fn, ev, &fr.ev, "different arguments")
 		}
 		r.give(fn, ev, fr, r.memory.view(mod), stack)
-		returned := ev.Has&(format.HasErrno|format.HasValue) != 0
+		returned := ev.Has&format.HasErrno != 0 // others may have returned
 		r.cur.next()
 		r.depth--
 		if !returned {
@@ -220,9 +221,17 @@ func (r *replay) raise(fn *function) {
 	case ev.Kind == format.KindExit:
 		panic(sys.NewExitError(uint32(ev.Value)))
 	default:
-		panic(errors.New(parseTrap(ev.Input).Message))
+		message := parseTrap(ev.Input).Message
+		if prefix := startPrefix.FindString(message); r.instance == nil {
+			message = message[len(prefix):] // wazero puts it there again
+		}
+		panic(errors.New(message))
 	}
 }
+
+// startPrefix is how wazero says that the function failed that a module begins
+// with.
+var startPrefix = regexp.MustCompile(`^start function\[\d+\](?: export\[.*?\])? failed: `)
 
 const (
 	subscriptionSize = 48
