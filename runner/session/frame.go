@@ -23,8 +23,10 @@ func NewFrame(size Size) *Frame {
 	return f
 }
 
-// Reset makes the frame blank, of that size and with a hidden cursor.
+// Reset makes the frame blank, of that size and with a hidden cursor. Sides below
+// 0 stand for 0; a model's frame has one of the sizes that a screen may have.
 func (f *Frame) Reset(size Size) {
+	size = Size{max(0, size.Columns), max(0, size.Rows)}
 	n := size.Columns * size.Rows
 	f.size, f.cells = size, slices.Grow(f.cells[:0], n)[:n]
 	for i := range f.cells {
@@ -59,8 +61,12 @@ func (f *Frame) index(column, row int) (int, bool) {
 	return row*f.size.Columns + column, true
 }
 
-// Row returns the cells of a row, which are the frame's own.
+// Row returns the cells of a row, which are the frame's own, nil for one outside
+// the frame.
 func (f *Frame) Row(row int) []Cell {
+	if row < 0 || row >= f.size.Rows {
+		return nil
+	}
 	start := row * f.size.Columns
 	return f.cells[start : start+f.size.Columns : start+f.size.Columns]
 }
@@ -112,6 +118,9 @@ func (f *Frame) check() error {
 	}
 	if f.isBytes {
 		return nil // cells are not kept
+	}
+	if err := f.size.check(); err != nil {
+		return err
 	}
 	var style Style
 	for i := range f.cells {

@@ -24,6 +24,9 @@ var ErrNoFailure = errors.New("both builds draw the same frames")
 // not. It returns a trace of the reference. The error is ErrNoFailure, or that
 // of ctx or of a model.
 func Minimize(ctx context.Context, t *Trace, o MinimizeOptions) (*Trace, error) {
+	if o.Reference == nil || o.Candidate == nil {
+		return nil, errors.New("minimize without a reference or a candidate: both models are needed")
+	}
 	m := minimizer{ctx: ctx, options: &o, trace: t}
 	first, err := m.mismatch(t)
 	if err != nil {

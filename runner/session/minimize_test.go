@@ -130,3 +130,9 @@ func TestMinimize(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestMinimizeNeedsBothModels(t *testing.T) {
+	if _, err := Minimize(t.Context(), &Trace{}, MinimizeOptions{}); err == nil {
+		t.Error("no error")
+	}
+}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tracetool/tracetool/format"
@@ -82,10 +83,13 @@ func (r *Recorder) Exited() (code int, exited bool) {
 }
 
 // Push puts down an event, which Step gives to the program. Times must not
-// fall.
+// fall. The bytes of Bytes are copied.
 func (r *Recorder) Push(at time.Duration, ev Event) error {
 	if err := checkEvent(ev); err != nil {
 		return err
+	}
+	if b, ok := ev.(Bytes); ok {
+		ev = Bytes{slices.Clone(b.Data)}
 	}
 	return r.put(Record{Kind: format.KindInput, Time: at, Event: ev})
 }

@@ -149,3 +149,55 @@ func TestRerecordIsTheSame(t *testing.T) {
 		t.Errorf("chain %016x, want %016x", b, a)
 	}
 }
+
+// What was put down stays as it was, though its buffer is used again.
+func TestPushCopies(t *testing.T) {
+	r := NewRecorder(&board{}, Size{20, 5}, 7, Options{})
+	must(t, r.Init())
+	buf := []byte("a")
+	for i := range 3 {
+		buf[0] = byte('a' + i)
+		must(t, r.Push(time.Duration(i), Bytes{buf}))
+		_, err := r.Step()
+		must(t, err)
+	}
+	trace, err := r.Finish()
+	must(t, err)
+	must(t, trace.Validate())
+	if got := trace.Records[0].Event.String(); got != "bytes 61" {
+		t.Errorf("%q, want what was typed first", got)
+	}
+}
+
+// sized draws a frame of a size of its own.
+type sized struct {
+	board
+	size Size
+}
+
+func (s *sized) Draw(f *Frame) error {
+	f.Reset(s.size)
+	return nil
+}
+
+// A frame that could not be loaded again is refused when it is drawn, so that
+// what was recorded before it can be saved.
+func TestFrameOfNoScreen(t *testing.T) {
+	for _, size := range []Size{{}, {5000, 1}, {-1, 5}} {
+		r := NewRecorder(&sized{size: size}, Size{20, 5}, 7, Options{Cells: true})
+		must(t, r.Init())
+		if _, err := r.Step(); err == nil {
+			t.Errorf("%s: no error", size)
+		}
+		trace, err := r.Finish()
+		must(t, err)
+		must(t, trace.Validate())
+	}
+}
+
+func TestRowOutside(t *testing.T) {
+	f := NewFrame(Size{3, 2})
+	if len(f.Row(1)) != 3 || f.Row(2) != nil || f.Row(-1) != nil {
+		t.Errorf("rows of %d, %d and %d cells, want 3 and none", len(f.Row(1)), len(f.Row(2)), len(f.Row(-1)))
+	}
+}
