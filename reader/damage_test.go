@@ -2,6 +2,7 @@ package reader_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -377,5 +378,35 @@ func TestForeignTable(t *testing.T) {
 	}
 	if s, err := reader.Salvage(bytes.NewReader(buf.Bytes()), int64(buf.Len()-30), reader.Options{}); err != nil || s.Segments() != 2 {
 		t.Error(err)
+	}
+}
+
+// The options count for what survives too.
+func TestSalvageOptions(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := writer.New(&buf, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AttachDetached(format.Attachment{Name: "module", Size: 5, SHA256: sha256.Sum256([]byte("bytes"))}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, 0, 3)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := reader.Options{Name: "a name", Elsewhere: func(a format.Attachment) (io.ReaderAt, error) { return strings.NewReader("bytes"), nil }}
+	s, err := reader.Salvage(bytes.NewReader(buf.Bytes()), int64(buf.Len()), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ReadAttachment("module"); err != nil || string(got) != "bytes" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := s.Batch(99); err == nil || !strings.Contains(err.Error(), "a name") {
+		t.Errorf("%v, want the name in it", err)
+	}
+	if _, err := reader.Salvage(strings.NewReader("nothing"), 7, o); err == nil || !strings.Contains(err.Error(), "a name") {
+		t.Errorf("%v, want the name in it", err)
 	}
 }

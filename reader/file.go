@@ -2,6 +2,7 @@ package reader
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,8 @@ type Options struct {
 	// sha256. What it returns need not be checked. Default: they are an
 	// ErrDetached.
 	Elsewhere func(format.Attachment) (io.ReaderAt, error)
-	// Name is what errors call a trace that New opens. Open takes the path.
+	// Name is what errors call a trace that New, Salvage or Verify is given.
+	// Open takes the path.
 	Name string
 }
 
@@ -68,10 +70,25 @@ func Open(path string, o Options) (*File, error) {
 	return f, nil
 }
 
-// New opens a trace of the given size in bytes.
+// New opens a trace of the given size in bytes. Closing r is left to the caller.
 func New(r io.ReaderAt, size int64, o Options) (*File, error) {
-	f := &File{source: &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}, elsewhere: o.Elsewhere}
-	return f, f.load(nil)
+	src, err := newSource(r, size, o)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{source: src, elsewhere: o.Elsewhere}
+	if err := f.load(nil); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// newSource is that of a trace that a caller has opened.
+func newSource(r io.ReaderAt, size int64, o Options) (*source, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("%s of %d bytes: the size must be known", cmp.Or(o.Name, "trace"), size)
+	}
+	return &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}, nil
 }
 
 // Close closes the file that Open opened. Batches and attachments' bytes stay

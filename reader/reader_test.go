@@ -490,3 +490,24 @@ func TestBatchAfter(t *testing.T) {
 		}
 	}
 }
+
+// A size that is not known, such as the length of an HTTP answer may be, is no
+// size.
+func TestNegativeSize(t *testing.T) {
+	data := bytes.NewReader(shared())
+	if f, err := reader.New(data, -1, reader.Options{}); err == nil || f != nil {
+		t.Errorf("New: %v, %v", f, err)
+	}
+	if _, err := reader.Salvage(data, -1, reader.Options{}); err == nil {
+		t.Error("Salvage: no error")
+	}
+	if _, err := reader.Verify(t.Context(), data, -1, reader.Options{}, func(reader.Problem) {}); err == nil {
+		t.Error("Verify: no error")
+	}
+}
+
+func TestVerifyReportsToSomebody(t *testing.T) {
+	if _, err := open(t, shared()).Verify(t.Context(), nil); err == nil {
+		t.Error("no error")
+	}
+}

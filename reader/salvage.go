@@ -36,7 +36,11 @@ func (l Loss) String() string { return l.Detail }
 // of reading, or one that matches format.ErrCorrupt if not even the schema
 // survives, or format.ErrNotTrace.
 func Salvage(r io.ReaderAt, size int64, o Options) (*Salvaged, error) {
-	return salvage(&source{r: r, size: size, limits: o.Limits.WithDefaults()}, nil)
+	src, err := newSource(r, size, o)
+	if err != nil {
+		return nil, err
+	}
+	return salvage(src, nil, o)
 }
 
 // SalvagePath is Salvage for a file and the sidecar that a recorder left
@@ -75,7 +79,7 @@ func salvageFile(r *os.File, path string, o Options) (*Salvaged, error) {
 			lost = []Loss{{Detail: fmt.Sprintf("the open segment: %v", err)}}
 		}
 	}
-	s, err := salvage(src, side)
+	s, err := salvage(src, side, o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +87,9 @@ func salvageFile(r *os.File, path string, o Options) (*Salvaged, error) {
 	return s, nil
 }
 
-func salvage(src *source, side *sidecar) (*Salvaged, error) {
-	g := &salvager{source: src, Salvaged: &Salvaged{File: &File{source: src, layout: &layout{first: format.FirstFrame}}}}
+func salvage(src *source, side *sidecar, o Options) (*Salvaged, error) {
+	f := &File{source: src, layout: &layout{first: format.FirstFrame}, elsewhere: o.Elsewhere}
+	g := &salvager{source: src, Salvaged: &Salvaged{File: f}}
 	if err := g.begin(); err != nil {
 		return nil, err
 	}

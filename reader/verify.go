@@ -41,7 +41,11 @@ func (f *File) Verify(ctx context.Context, report func(Problem)) (format.Root, e
 
 // Verify is File.Verify for a file that may be too damaged to be opened.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, o Options, report func(Problem)) (format.Root, error) {
-	return verify(ctx, &source{r: r, size: size, path: o.Name, limits: o.Limits.WithDefaults()}, report)
+	src, err := newSource(r, size, o)
+	if err != nil {
+		return format.Root{}, err
+	}
+	return verify(ctx, src, report)
 }
 
 // verifier walks through a file and remembers what the copies in index and
@@ -69,6 +73,9 @@ type verifier struct {
 }
 
 func verify(ctx context.Context, s *source, report func(Problem)) (format.Root, error) {
+	if report == nil {
+		return format.Root{}, errors.New("verify without a function to report problems to")
+	}
 	v := &verifier{source: s, ctx: ctx, report: report, names: map[string]bool{}}
 	v.summary.Kinds = map[string]int64{}
 	if err := v.tail(); err != nil {

@@ -214,11 +214,15 @@ func (o *output) drain() error {
 }
 
 func (o *output) write(data []byte) error {
+	var n int
 	var err error
 	if o.file != nil {
-		_, err = o.file.WriteAt(data, o.at)
+		n, err = o.file.WriteAt(data, o.at)
 	} else {
-		_, err = o.dst.Write(data)
+		n, err = o.dst.Write(data)
+	}
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite // of a writer that is not ours
 	}
 	o.at += int64(len(data))
 	o.written += int64(len(data))

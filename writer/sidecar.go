@@ -84,7 +84,7 @@ func own(f *os.File) error {
 		err = lock(f)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: a recording is in progress: lock: %w", f.Name(), err)
+		return fmt.Errorf("%s: %w: lock: %w", f.Name(), ErrRecording, err)
 	}
 	held, err := f.Stat()
 	if err != nil {

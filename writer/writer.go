@@ -36,6 +36,9 @@ var (
 	ErrFull = errors.New("trace has reached its maximum size")
 	// ErrClosed is returned by a writer that has been closed.
 	ErrClosed = errors.New("writer is closed")
+	// ErrRecording is matched where the sidecar of another recorder is in the
+	// way, which is at work or was interrupted.
+	ErrRecording = errors.New("a recording is in progress")
 )
 
 // Writer writes one trace.
@@ -70,8 +73,10 @@ type Writer struct {
 }
 
 // Create creates the trace at path with mode 0600; from Start to Close there
-// is the sidecar path + ".open" beside it. An existing file is an error unless
-// Options.Force is set, and a sidecar that a recorder left or holds is too.
+// is the sidecar path + ".open" beside it. Unless Options.Force is set an
+// existing file is an error, which matches fs.ErrExist, and so is a sidecar that
+// a recorder left or holds, ErrRecording. Force does not take a sidecar away from
+// a recorder that is at work: then Start fails.
 func Create(path string, opts Options) (*Writer, error) {
 	w, err := newWriter(opts)
 	if err != nil {
@@ -92,7 +97,7 @@ func Create(path string, opts Options) (*Writer, error) {
 
 func checkNoSidecar(path string) error {
 	if _, err := os.Lstat(path + format.SidecarSuffix); err == nil {
-		return fmt.Errorf("%s holds a recording that is in progress or was interrupted: recover it first", path+format.SidecarSuffix)
+		return fmt.Errorf("%s: %w, or was interrupted: recover it first", path+format.SidecarSuffix, ErrRecording)
 	}
 	return nil
 }
@@ -107,6 +112,9 @@ func (w *Writer) openTarget() {
 // New writes a trace to a pipe: frames as they are sealed, at least every
 // 100 ms, and the tail at Close. It does not close dst.
 func New(dst io.Writer, opts Options) (*Writer, error) {
+	if dst == nil {
+		return nil, errors.New("trace without a place to write it to")
+	}
 	if opts.SealInterval <= 0 {
 		opts.SealInterval = pipeInterval
 	}

@@ -128,6 +128,9 @@ func TestCreateRefuses(t *testing.T) {
 	if _, err := Create(file, options); !errors.Is(err, os.ErrExist) {
 		t.Errorf("%v, want that the file exists", err)
 	}
+	if _, err := Create(open, options); !errors.Is(err, ErrRecording) {
+		t.Errorf("%v, want that there is a recording", err)
+	}
 	if _, err := Create(dir, Options{Force: true}); err == nil {
 		t.Error("Create replaces a directory")
 	}
@@ -184,13 +187,34 @@ func TestTwoWriters(t *testing.T) {
 		if err == nil {
 			err = second.Close()
 		}
-		if err == nil {
-			t.Errorf("a second writer, force %v, writes the same path", opts.Force)
+		if !errors.Is(err, ErrRecording) {
+			t.Errorf("a second writer, force %v: %v, want that a recording is in progress", opts.Force, err)
 		}
 	}
 	appendAll(t, w, clockEvents(3))
 	mustClose(t, w)
 	check(t, path, append(clockEvents(3), clockEvents(3)...))
+}
+
+// halfway writes a part of what it is given, and says so only by the count.
+type halfway struct{}
+
+func (halfway) Write(p []byte) (int, error) { return len(p) / 2, nil }
+
+func TestPipeThatLosesBytes(t *testing.T) {
+	w, err := New(halfway{}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Append(&clockEvents(1)[0]); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("%v, want a short write", err)
+	}
+	if err := w.Close(); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("Close: %v, want a short write", err)
+	}
+	if _, err := New(nil, options); err == nil {
+		t.Error("a trace is written to nowhere")
+	}
 }
 
 // TestNoOverwriteAtClose: a file that appears meanwhile is not replaced.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strconv"
@@ -54,11 +55,11 @@ func (f *File) begin() error {
 		if resp.Header.Get("Content-Range") == "bytes */0" { // an empty file has no first byte
 			return nil
 		}
-		return statusError(resp)
+		return answered(resp)
 	case http.StatusOK:
 		return f.fetchAll(resp)
 	default:
-		return statusError(resp)
+		return answered(resp)
 	}
 	from, to, size, err := contentRange(resp)
 	if err != nil {
@@ -113,7 +114,7 @@ func (f *File) fetch(from, to int64) ([]byte, error) {
 	case http.StatusOK, http.StatusRequestedRangeNotSatisfiable, http.StatusPreconditionFailed:
 		return nil, ErrChanged // If-Range did not hold, or the file is shorter now
 	default:
-		return nil, statusError(resp)
+		return nil, answered(resp)
 	}
 	gotFrom, gotTo, size, err := contentRange(resp)
 	switch {
@@ -217,8 +218,27 @@ func contentRange(resp *http.Response) (from, to, size int64, err error) {
 	return from, to + 1, size, nil
 }
 
-func statusError(resp *http.Response) error {
-	err := fmt.Errorf("the server answered %s", resp.Status)
+// statusError is an answer that is no part of a file.
+type statusError struct {
+	status string
+	code   int
+}
+
+func (e *statusError) Error() string { return "the server answered " + e.status }
+
+// Is makes the error match those of files that say the same.
+func (e *statusError) Is(target error) bool {
+	switch e.code {
+	case http.StatusNotFound, http.StatusGone:
+		return target == fs.ErrNotExist
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return target == fs.ErrPermission
+	}
+	return false
+}
+
+func answered(resp *http.Response) error {
+	err := &statusError{resp.Status, resp.StatusCode}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return &transientError{err}

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -86,14 +87,16 @@ type File struct {
 	pinned validator
 	spool  *os.File // the whole file, where the server knows no ranges
 
-	mu    sync.Mutex
-	cache cache
-	next  int64 // block after the last one that was fetched
-	ahead int64 // blocks to fetch at least, where reads are in order
+	mu     sync.Mutex
+	closed bool
+	cache  cache
+	next   int64 // block after the last one that was fetched
+	ahead  int64 // blocks to fetch at least, where reads are in order
 }
 
 // Open asks for the beginning of the file at an address. The context covers
-// all reads of the File.
+// all reads of the File. Errors match fs.ErrNotExist where the server has no
+// such file, and fs.ErrPermission where it wants to know who asks or refuses.
 func Open(ctx context.Context, address string, o Options) (*File, error) {
 	u, err := url.Parse(address)
 	var bad *url.Error // has the address with its password
@@ -149,8 +152,15 @@ func (f *File) Size() int64 { return f.size }
 // Spooled reports whether the file had to be fetched whole.
 func (f *File) Spooled() bool { return f.spool != nil }
 
-// Close removes what was fetched.
+// Close removes what was fetched. Reads after it return fs.ErrClosed.
 func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed, f.cache.blocks = true, nil
+	f.cache.order.Init()
 	if f.own {
 		f.o.Client.CloseIdleConnections()
 	}
@@ -165,11 +175,17 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("%s: offset %d", f.Name(), off)
 	}
+	if err := f.ctx.Err(); err != nil {
+		return 0, f.wrap(err)
+	}
 	if f.spool != nil {
 		return f.spool.ReadAt(p, off)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return 0, f.wrap(fs.ErrClosed)
+	}
 	for n := 0; ; {
 		if n == len(p) {
 			return n, nil

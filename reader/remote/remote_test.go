@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -302,8 +303,37 @@ func TestCancelledContextEndsReads(t *testing.T) {
 	}
 	defer f.Close()
 	cancel()
-	if _, err := f.ReadAt(make([]byte, 10), 900<<10); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
+	for _, off := range []int64{0, 900 << 10} { // what is in the cache, and what is not
+		if _, err := f.ReadAt(make([]byte, 10), off); !errors.Is(err, context.Canceled) {
+			t.Errorf("offset %d: error %v, want context.Canceled", off, err)
+		}
+	}
+}
+
+func TestClosedFileIsNotRead(t *testing.T) {
+	f := open(t, serve(t, &served{data: random(1 << 20), etag: `"1"`}), remote.Options{})
+	spooled := open(t, serve(t, plain(random(1<<10))), remote.Options{})
+	for _, f := range []*remote.File{f, spooled} {
+		for range 2 {
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := f.ReadAt(make([]byte, 10), 0); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("spooled %t: error %v, want fs.ErrClosed", f.Spooled(), err)
+		}
+	}
+}
+
+func TestMissingFilesAreToldApart(t *testing.T) {
+	for code, want := range map[int]error{404: fs.ErrNotExist, 410: fs.ErrNotExist, 401: fs.ErrPermission, 403: fs.ErrPermission, 500: nil} {
+		address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		_, err := remote.Open(t.Context(), address, remote.Options{})
+		for _, target := range []error{fs.ErrNotExist, fs.ErrPermission} {
+			if err == nil || errors.Is(err, target) != (target == want) {
+				t.Errorf("%d: error %v", code, err)
+			}
+		}
 	}
 }
 
