@@ -516,3 +516,30 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return len(p), nil
 }
+
+// One of the fields of an input and of an output is set: with none there is
+// nothing to do, and of two one would be left aside.
+func TestOneInputAndOutput(t *testing.T) {
+	dir := t.TempDir()
+	in := writeTrace(t, writer.Options{}, nil, nil)
+	path, text := filepath.Join(dir, "out.jsonl"), strings.NewReader("{}")
+	for name, tt := range map[string]struct {
+		in  Input
+		out Output
+	}{
+		"no input":    {Input{}, Output{Path: path}},
+		"two inputs":  {Input{Path: in, Reader: text}, Output{Path: path}},
+		"no output":   {Input{Path: in}, Output{}},
+		"two outputs": {Input{Path: in}, Output{Path: path, Writer: io.Discard}},
+	} {
+		if _, err := Convert(t.Context(), tt.in, tt.out, Options{To: JSONL}); err == nil || !strings.Contains(err.Error(), "put") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := OpenReader(t.Context(), nil, Options{}); err == nil {
+		t.Error("nothing was opened")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}

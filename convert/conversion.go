@@ -25,6 +25,9 @@ type conversion struct {
 
 // run reads the input in its form and passes it on.
 func (c *conversion) run() error {
+	if err := c.in.check(); err != nil {
+		return err
+	}
 	if c.in.File != nil {
 		c.report.From = Arrow
 		return c.fromTrace(c.in.File)

@@ -16,8 +16,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tracetool/tracetool/format"
@@ -163,6 +165,32 @@ func (o *Options) chooseForm(path string) (err error) {
 		return nil
 	}
 	return fmt.Errorf("output in the form %q, want arrow, jsonl or json", o.To)
+}
+
+// check reports an input that is none, or more than one.
+func (in *Input) check() error {
+	return one("input", map[string]bool{"Path": in.Path != "", "Reader": in.Reader != nil, "File": in.File != nil})
+}
+
+func (out *Output) check() error {
+	return one("output", map[string]bool{"Path": out.Path != "", "Writer": out.Writer != nil})
+}
+
+// one reports fields of which not one alone is set.
+func one(what string, fields map[string]bool) error {
+	var set []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if fields[name] {
+			set = append(set, name)
+		}
+	}
+	switch len(set) {
+	case 0:
+		return fmt.Errorf("no %s: expected one of %s", what, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("more than one %s: %s", what, strings.Join(set, ", "))
 }
 
 // name is what the input is called in the headers of traces made from it.

@@ -22,6 +22,9 @@ type target interface {
 
 // newTarget returns the target for opts.To.
 func newTarget(out Output, from string, opts *Options) (target, error) {
+	if err := out.check(); err != nil {
+		return nil, err
+	}
 	if opts.To == Arrow {
 		return &traceTarget{out: out, from: from, opts: opts}, nil
 	}

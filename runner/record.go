@@ -32,8 +32,14 @@ func Record(ctx context.Context, m Module, cfg Config, create CreateFunc) (*Resu
 	if err := startRecording(s, create); err != nil {
 		return nil, err
 	}
+	w, done := s.base().rec.w, false
+	defer func() {
+		if !done {
+			w.Close() // an Observer or a writer of the program's own panics
+		}
+	}()
 	result, err := s.run(ctx)
-	w := s.base().rec.w
+	done = true
 	if err != nil && w.Events() == 0 { // the module cannot be instantiated
 		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), w.Abort())
 	}

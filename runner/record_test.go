@@ -208,3 +208,37 @@ func TestClockStep(t *testing.T) {
 		t.Errorf("offset moved by %d ns without a step", c.offset-offset)
 	}
 }
+
+func TestRecordNeedsAWriterAndAName(t *testing.T) {
+	m := example(t, "hello/hello.wasm")
+	cfg := Config{CacheDir: NoCache}
+	if _, err := Record(t.Context(), m, cfg, nil); err == nil {
+		t.Error("a run was recorded to nowhere")
+	}
+	path := filepath.Join(t.TempDir(), "test.arrow")
+	if _, err := Record(t.Context(), Module{Bytes: m.Bytes}, cfg, createAt(path)); err == nil || !strings.Contains(err.Error(), "name") {
+		t.Errorf("%v, want a word of the name", err)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("a file is left")
+	}
+}
+
+// A program that goes on after a panic of its Observer has no writer left that
+// holds the trace.
+func TestObserverPanics(t *testing.T) {
+	m := example(t, "hello/hello.wasm")
+	path := filepath.Join(t.TempDir(), "test"+format.Extension)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		_, _ = Record(t.Context(), m, Config{CacheDir: NoCache, Observe: func(Observation) { panic("observer") }}, createAt(path))
+	}()
+	if _, err := os.Lstat(path + format.SidecarSuffix); err == nil {
+		t.Error("the sidecar is left")
+	}
+	open(t, path)
+}

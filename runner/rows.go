@@ -40,6 +40,12 @@ func (d *dictionaries) export(name string) int16 { return code(d.codes, &d.funct
 
 // create makes the writer and attaches the module, or names it.
 func (d *dictionaries) create(create CreateFunc, h *format.Header, m *Module, detach bool) (*writer.Writer, error) {
+	switch {
+	case create == nil:
+		return nil, errors.New("no function that creates the trace")
+	case m.Name == "":
+		return nil, errors.New("a module without a name, by which its trace would call it")
+	}
 	if n := len(d.functions); n > math.MaxInt16 {
 		return nil, fmt.Errorf("%s: expected at most %d imports and exports, found %d", m.Name, math.MaxInt16, n)
 	}

@@ -119,9 +119,13 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// Write passes p on at once.
+// Write passes p on at once. A writer that takes nothing and gives no reason has
+// failed: the guest would try for ever.
 func (s *Stream) Write(_ context.Context, p []byte) (int, error) {
 	n, err := s.w.Write(p)
+	if n == 0 && len(p) > 0 && err == nil {
+		err = io.ErrShortWrite
+	}
 	if n > 0 || err == nil {
 		return n, nil
 	}

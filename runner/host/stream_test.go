@@ -290,3 +290,18 @@ func TestListenerRelease(t *testing.T) {
 	}
 	conn.Close()
 }
+
+// idle takes nothing and gives no reason.
+type idle struct{}
+
+func (idle) Write([]byte) (int, error) { return 0, nil }
+
+func TestStdoutThatTakesNothing(t *testing.T) {
+	s := NewStdout(idle{}, nil).(*Stream)
+	if n, err := s.Write(t.Context(), []byte("text")); n != 0 || err != EIO {
+		t.Errorf("%d, %v, want %v", n, err, EIO)
+	}
+	if n, err := s.Write(t.Context(), nil); n != 0 || err != nil {
+		t.Errorf("nothing: %d, %v", n, err)
+	}
+}

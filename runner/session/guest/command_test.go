@@ -112,3 +112,20 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Errorf("%d goroutines, %d before", n, before)
 	}
 }
+
+func TestModelBeforeStart(t *testing.T) {
+	p := open(t, editor, guest.Options{})
+	m := p.Model()
+	defer m.Close()
+	for what, err := range map[string]error{
+		"handle": m.Handle(session.Focus{}), "resize": m.Resize(session.Size{Columns: 80, Rows: 24}),
+		"advance": m.Advance(time.Second), "draw": m.Draw(session.NewFrame(session.Size{Columns: 80, Rows: 24})),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	if err := m.Start(session.Size{Columns: 80, Rows: 24}, 1); err != nil {
+		t.Error(err)
+	}
+}

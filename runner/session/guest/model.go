@@ -108,6 +108,9 @@ func (m *Model) limited(step func() error) error {
 	if err := m.ended(); err != nil {
 		return err
 	}
+	if m.driver == nil {
+		return errNotStarted
+	}
 	m.program.clean()
 	m.spent, m.idle = 0, 0
 	if timeout := m.program.options.Timeout; timeout > 0 {
@@ -131,8 +134,11 @@ func (m *Model) ended() error {
 	return nil
 }
 
-// errClosed is why a program ends whose session is over.
-var errClosed = errors.New("the model is closed")
+var (
+	// errClosed is why a program ends whose session is over.
+	errClosed     = errors.New("the model is closed")
+	errNotStarted = errors.New("the model was not started")
+)
 
 // end puts down how the program ended.
 func (m *Model) end(err error) {
@@ -194,8 +200,11 @@ func (m *Model) Advance(now time.Duration) error {
 
 // Draw stores what the program shows, or showed when it ended.
 func (m *Model) Draw(f *session.Frame) error {
-	if m.failed != nil {
+	switch {
+	case m.failed != nil:
 		return m.failed
+	case m.driver == nil:
+		return errNotStarted
 	}
 	return m.driver.draw(f)
 }
