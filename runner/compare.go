@@ -37,8 +37,9 @@ func appendBlockChanges(dst []byte, base int, was, block []byte) []byte {
 		}
 		return block[i] != 0
 	}
-	for i := 0; i < len(block); i++ {
+	for i := 0; i < len(block); {
 		if !changed(i) {
+			i++
 			continue
 		}
 		first, last := i, i

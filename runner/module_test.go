@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/writer"
 )
 
@@ -168,5 +171,44 @@ func TestNotInstantiated(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + "*"); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// Whatever changes, and however far apart, the changes make the one memory of
+// the other.
+func TestChangesAreWhole(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for gap := range 3 * compareGap {
+		old := make([]byte, 2*compareBlock)
+		now := bytes.Clone(old)
+		now[compareBlock-5], now[compareBlock-5+gap] = 1, 1
+		sameChanges(t, old, now)
+	}
+	for range 2000 {
+		old := make([]byte, compareBlock+r.IntN(compareBlock))
+		now := make([]byte, len(old)+r.IntN(2)*r.IntN(compareBlock))
+		for range r.IntN(20) {
+			at := r.IntN(len(old))
+			old[at], now[at] = byte(r.IntN(3)), byte(r.IntN(3))
+			now[min(at+r.IntN(20), len(now)-1)] = byte(r.IntN(3))
+		}
+		sameChanges(t, old, now)
+	}
+}
+
+func sameChanges(t *testing.T, old, now []byte) {
+	t.Helper()
+	got := make([]byte, len(now))
+	copy(got, old)
+	fn := &format.Function{Compare: true}
+	if err := call.Apply(fn, nil, &format.Event{Output: appendChanges(nil, old, now)}, got, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, now) {
+		for i := range got {
+			if got[i] != now[i] {
+				t.Fatalf("byte %d was %d and is %d, which is not among the changes", i, got[i], now[i])
+			}
+		}
 	}
 }
