@@ -27,7 +27,7 @@ func Follow(ctx context.Context, f *reader.File, q Filter, poll time.Duration) i
 				yield(nil, err)
 				return
 			}
-			if !fl.drain(yield) || !live || fl.done(q.ToEvent) {
+			if !fl.drain(ctx, yield) || !live || fl.done(q.ToEvent) {
 				return
 			}
 			if err := sleep(ctx, poll); err != nil {
@@ -46,7 +46,7 @@ type follower struct {
 
 // drain yields what is on file by now. Parts of an event whose last row is not
 // there yet come with it: the reader looks back for them.
-func (fl *follower) drain(yield func(*format.Event, error) bool) bool {
+func (fl *follower) drain(ctx context.Context, yield func(*format.Event, error) bool) bool {
 	end := fl.f.Summary().Events
 	if to := fl.query.ToEvent; to > 0 {
 		end = min(end, to)
@@ -57,6 +57,9 @@ func (fl *follower) drain(yield func(*format.Event, error) bool) bool {
 	q := fl.query
 	q.FromEvent, q.ToEvent = fl.next, end
 	for e, err := range fl.f.Events(q) {
+		if done := ctx.Err(); done != nil && err == nil {
+			e, err = nil, done
+		}
 		if !yield(e, err) || err != nil {
 			return false
 		}

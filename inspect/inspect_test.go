@@ -217,6 +217,18 @@ func TestFollowEnds(t *testing.T) {
 	if !errors.Is(last, context.Canceled) {
 		t.Errorf("error %v, want that of the context", last)
 	}
+	// Also among the events that are there already.
+	ctx, cancel = context.WithCancel(context.Background())
+	n = 0
+	for e, err := range Follow(ctx, f, Filter{}, time.Millisecond) {
+		if last = err; e != nil {
+			n++
+		}
+		cancel()
+	}
+	if n != 1 || !errors.Is(last, context.Canceled) {
+		t.Errorf("%d events after the end of the context, error %v", n-1, last)
+	}
 }
 
 func TestVerify(t *testing.T) {

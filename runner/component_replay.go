@@ -265,13 +265,13 @@ func (c *replayedCall) output(ev *format.Event, result []byte) {
 	var err error
 	switch c.sig.Role {
 	case call.WritesText:
-		_, err = w.Write(in.Blob())
+		err = writeWhole(w, in.Blob())
 	case call.WritesZeros:
 		err = writeZeros(w, in.U64())
 	case call.Splices:
 		_, note := c.sig.SplitNote(ev)
 		text := canon.NewDecoder(note)
-		_, err = w.Write(text.Blob())
+		err = writeWhole(w, text.Blob())
 	}
 	if err != nil && c.result.OutputErr == nil {
 		c.result.OutputErr = err

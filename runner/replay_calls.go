@@ -201,13 +201,22 @@ func (r *replay) output(w io.Writer, fn *function, ev *format.Event, fr *frame, 
 	for _, v := range fr.views {
 		v = v[:min(int64(len(v)), left)]
 		left -= int64(len(v))
-		if _, err := w.Write(v); err != nil {
+		if err := writeWhole(w, v); err != nil {
 			if r.result.OutputErr == nil {
 				r.result.OutputErr = err
 			}
 			return
 		}
 	}
+}
+
+// writeWhole writes to an output of the program that replays.
+func writeWhole(w io.Writer, p []byte) error {
+	n, err := w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
 }
 
 // raise ends the guest if that is what the call did.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -458,6 +459,11 @@ func TestOutputFails(t *testing.T) {
 	result, err := Replay(t.Context(), open(t, rec.path), ReplayConfig{Stdout: failing{}, CacheDir: cacheDir})
 	if err != nil || result.End != EndExit || !errors.Is(result.OutputErr, os.ErrClosed) {
 		t.Errorf("%+v, %v", result, err)
+	}
+	var out bytes.Buffer
+	result, err = Replay(t.Context(), open(t, rec.path), ReplayConfig{Stdout: limited{&out}, CacheDir: cacheDir})
+	if err != nil || result.End != EndExit || !errors.Is(result.OutputErr, io.ErrShortWrite) {
+		t.Errorf("%+v, %v, want a short write", result, err)
 	}
 }
 
