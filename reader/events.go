@@ -371,7 +371,8 @@ func (f *File) kinds(segment int) (*Batch, error) {
 }
 
 // EventAt returns an event by its number, joined with the part rows before it.
-// The segment is kept for the next call.
+// The segment is kept for the next call. The event's bytes stay valid, and are not
+// to be changed.
 func (f *File) EventAt(n int64) (*format.Event, error) {
 	if !f.table.events {
 		return nil, errForeign

@@ -266,7 +266,9 @@ func (f *File) BatchAfter(last *Batch, segment int, fields format.Fields) (*Batc
 	return b, nil
 }
 
-// Record decodes a segment of any table as an Arrow record.
+// Record decodes a segment of any table as an Arrow record. It stays valid after
+// Close, and its memory is the garbage collector's: to release it is possible and
+// not needed.
 func (f *File) Record(segment int) (arrow.Record, error) {
 	if err := f.checkSegment(segment); err != nil {
 		return nil, err

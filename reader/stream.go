@@ -332,7 +332,8 @@ func (s *Stream) Batch() (*Batch, error) {
 	return b, nil
 }
 
-// Record decodes the current segment of any table as an Arrow record.
+// Record decodes the current segment of any table as an Arrow record, as
+// File.Record does.
 func (s *Stream) Record() (arrow.Record, error) {
 	if err := s.checkCurrent(); err != nil {
 		return nil, err

@@ -88,6 +88,7 @@ func (r *Recorder) Instantiate(ctx context.Context, rt wazero.Runtime, host waze
 		return nil, errStarted
 	}
 	builder := rt.NewHostModuleBuilder(host.Name())
+	hosts := map[[2]string]*function{}
 	for name, def := range host.ExportedFunctions() {
 		fn, err := describe(host.Name(), name, def, effects)
 		if err != nil {
@@ -100,21 +101,24 @@ func (r *Recorder) Instantiate(ctx context.Context, rt wazero.Runtime, host waze
 		if err != nil {
 			return nil, err
 		}
+		hosts[[2]string{host.Name(), name}] = wrapped
 		builder.NewFunctionBuilder().
 			WithGoModuleFunction(r.wrap(wrapped, def.GoFunction()), def.ParamTypes(), def.ResultTypes()).
 			WithName(name).Export(name)
 	}
-	return builder.Instantiate(ctx)
+	instance, err := builder.Instantiate(ctx)
+	if err == nil {
+		maps.Copy(r.hosts, hosts)
+	}
+	return instance, err
 }
 
 // function is the host function of a description. Runtimes that have it of the
 // same description share it.
 func (r *Recorder) function(fn *format.Function) (*function, error) {
-	key := [2]string{fn.Module, fn.Name}
-	known := r.hosts[key]
+	known := r.hosts[[2]string{fn.Module, fn.Name}]
 	if known == nil {
-		known = newFunction(fn, -1, -1)
-		r.hosts[key] = known
+		return newFunction(fn, -1, -1), nil
 	}
 	if !reflect.DeepEqual(known.Function, fn) {
 		return nil, fmt.Errorf("%s.%s: was instantiated before with other effects", fn.Module, fn.Name)

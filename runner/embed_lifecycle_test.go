@@ -81,6 +81,24 @@ func TestSeveralRuntimes(t *testing.T) {
 	})
 }
 
+// An attempt that failed leaves nothing behind.
+func TestInstantiateAgain(t *testing.T) {
+	rec := NewRecorder(createAt(filepath.Join(t.TempDir(), "x")), RecorderConfig{})
+	rt := wazero.NewRuntime(t.Context())
+	defer rt.Close(context.Background())
+	other := wazero.NewRuntime(t.Context())
+	defer other.Close(context.Background())
+	if _, err := rt.NewHostModuleBuilder("env").Instantiate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := instantiateHost(t, rec, rt, []format.Function{{Name: "host"}}, func() {}); err == nil {
+		t.Error("two modules have one name")
+	}
+	if err := instantiateHost(t, rec, other, nil, func() {}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a host function has written before it panics is there for the calls that
 // follow.
 func TestPanicAfterWrite(t *testing.T) {
