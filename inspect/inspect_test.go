@@ -219,6 +219,7 @@ func TestFollowEnds(t *testing.T) {
 	}
 	// Also among the events that are there already.
 	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
 	n = 0
 	for e, err := range Follow(ctx, f, Filter{}, time.Millisecond) {
 		if last = err; e != nil {
