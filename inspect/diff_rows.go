@@ -12,9 +12,10 @@ import (
 
 // runRows compares tables of other records than events, row by row, as JSON.
 func (d *differ) runRows(ctx context.Context) error {
-	nextA, stopA := iter.Pull2(Rows(d.a, 0, 0))
+	from, to := d.o.Filter.FromEvent, d.o.Filter.ToEvent
+	nextA, stopA := iter.Pull2(Rows(d.a, from, to))
 	defer stopA()
-	nextB, stopB := iter.Pull2(Rows(d.b, 0, 0))
+	nextB, stopB := iter.Pull2(Rows(d.b, from, to))
 	defer stopB()
 	for ; ; d.result.Compared++ {
 		ra, errA, okA := nextA()

@@ -281,7 +281,7 @@ func appendSeconds(dst []byte, ns int64) []byte {
 // Row is a row of a table of other records than events.
 type Row struct {
 	Number int64       `json:"row"`
-	Values call.Object `json:"values"` // by column, as Arrow writes them in JSON
+	Values call.Object `json:"values"` // by column: see cellValue
 }
 
 // Rows iterates over the rows from one number up to, and without, another; to
@@ -316,7 +316,10 @@ func segmentRows(f *reader.File, segment int, from, to int64, yield func(*Row, e
 		}
 		row := &Row{Number: n, Values: make(call.Object, rec.NumCols())}
 		for c := range row.Values {
-			row.Values[c] = call.Arg{Name: rec.ColumnName(c), Value: rec.Column(c).GetOneForMarshal(int(i))}
+			row.Values[c].Name = rec.ColumnName(c)
+			if row.Values[c].Value, err = cellValue(rec.Column(c), int(i)); err != nil {
+				return false, fmt.Errorf("row %d: column %q: %w", n, rec.ColumnName(c), err)
+			}
 		}
 		if !yield(row, nil) {
 			return false, nil
