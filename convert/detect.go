@@ -87,8 +87,12 @@ func formOf(head []byte) Form {
 	default:
 		return Foreign
 	}
-	s.number()
-	if s.next('}') && string(s.key()) == "type" {
+	// Somebody else's records may have that key as well, but no text of ours ends
+	// with it, or has something else there than a version.
+	if _, version := parseInt(s.number()); !version || !s.next('}') {
+		return Foreign
+	}
+	if string(s.key()) == "type" {
 		return JSONL
 	}
 	return JSON

@@ -138,6 +138,25 @@ func TestTextRoundTrip(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark: some editors and shells begin a text with one.
+func TestByteOrderMark(t *testing.T) {
+	jsonl := testJSONL(t, randomEvents(9, 20), testAttachments(50))
+	for _, form := range []Form{JSONL, JSON} {
+		marked := append([]byte("\uFEFF"), through(t, jsonl, form, Options{})...)
+		if got := through(t, marked, JSONL, Options{}); !bytes.Equal(got, jsonl) {
+			t.Errorf("%s: %s", form, cmp.Diff(string(jsonl), string(got)))
+		}
+	}
+}
+
+// TestZeroByteIsNoSpace: a line is not passed over for the zero byte before it.
+func TestZeroByteIsNoSpace(t *testing.T) {
+	jsonl := testJSONL(t, nil, nil)
+	if _, _, err := convertText(bytes.Replace(jsonl, []byte("\n"), []byte("\n\x00 anything\n"), 1), JSONL, Options{}); !errors.Is(err, format.ErrCorrupt) {
+		t.Errorf("error %v, want one that is ErrCorrupt", err)
+	}
+}
+
 // TestTextKeepsSummary: text made from text tells the summary of the trace that
 // was converted first.
 func TestTextKeepsSummary(t *testing.T) {

@@ -19,6 +19,9 @@ func (t *textSource) readDocument() error {
 }
 
 func (t *textSource) document() error {
+	if err := t.split.skipMark(); err != nil {
+		return err
+	}
 	if _, err := t.split.byteOf("{"); err != nil {
 		return err
 	}

@@ -93,6 +93,10 @@ func TestInference(t *testing.T) {
 		"numbers":          {"1\n2\nnull\n", "value:int64"},
 		"array":            {`[{"a":1},{"a":2}]`, "a:int64"},
 		"own name":         {`{"_original":1,"a":1}{"a":1,"_original":1}`, "_original:int64 a:int64 __original:utf8!original"},
+		"our key, text":    {`{"tracetool":"1.0","type":"header"}`, "tracetool:utf8 type:utf8"},
+		"our key, object":  {`{"tracetool":{"a":1},"type":"x"}`, "tracetool:struct<a:int64> type:utf8"},
+		"our key, number":  {`{"tracetool":1.5,"type":"x"}`, "tracetool:float64 type:utf8"},
+		"our key, alone":   {"{\"tracetool\":1}\n{\"tracetool\":2}\n", "tracetool:int64"},
 		"bom":              {"\uFEFF{\"a\":1}", "a:int64"},
 		"null record":      {"{\"a\":1}\nnull\n", "value:struct<a:int64>"},
 	}

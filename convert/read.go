@@ -33,6 +33,9 @@ type textSource struct {
 
 // readJSONL reads lines: the header, attachments, rows, the summary.
 func (t *textSource) readJSONL() error {
+	if err := t.split.skipMark(); err != nil {
+		return err
+	}
 	for {
 		at := t.split.position
 		line, whole, err := t.split.next()
@@ -60,7 +63,7 @@ func (t *textSource) readJSONL() error {
 
 func isSpace(line []byte) bool {
 	s := scanner{b: line}
-	return s.peek() == 0
+	return s.peek() == 0 && s.i == len(line)
 }
 
 // complete reports whether the line is a JSON value.
