@@ -7,10 +7,12 @@ import (
 )
 
 // Rows of foreign tables are written in segments of at most so many rows, or
-// as soon as their text reaches so many bytes.
+// as soon as their text reaches so many bytes, or what they take in the columns
+// without it.
 const (
 	batchRows  = 64 << 10
 	batchBytes = 4 << 20
+	batchTaken = 32 << 20
 )
 
 // rowBatcher gathers rows into records for a sink.
@@ -19,6 +21,7 @@ type rowBatcher struct {
 	sink   sink
 	rows   int
 	bytes  int
+	taken  int64
 }
 
 func newRowBatcher(schema *arrow.Schema, s sink, foreign bool) (*rowBatcher, error) {
@@ -33,7 +36,8 @@ func newRowBatcher(schema *arrow.Schema, s sink, foreign bool) (*rowBatcher, err
 func (b *rowBatcher) added(n int) error {
 	b.rows++
 	b.bytes += n
-	if b.rows < batchRows && b.bytes < batchBytes {
+	b.taken += b.filler.taken
+	if b.rows < batchRows && b.bytes < batchBytes && b.taken < batchTaken {
 		return nil
 	}
 	return b.flush()
@@ -45,7 +49,7 @@ func (b *rowBatcher) flush() error {
 	}
 	rec := b.filler.builder.NewRecord()
 	defer rec.Release()
-	b.rows, b.bytes = 0, 0
+	b.rows, b.bytes, b.taken = 0, 0, 0
 	return b.sink.record(rec)
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"github.com/tracetool/tracetool/format"
 )
 
 // filler turns JSON values into rows of a schema. It reads the values of the
@@ -19,6 +21,9 @@ type filler struct {
 	// deviates: the columns do not tell all of this foreign record: keys in
 	// another order or there twice, null where its like is absent elsewhere.
 	deviates bool
+	// taken is what the row takes in the columns at least, in bytes. Text tells
+	// little of that: "{}" is a null in each column.
+	taken int64
 
 	builder  *array.RecordBuilder
 	root     *column              // the record, or its one value
@@ -40,6 +45,7 @@ type column struct {
 	index    map[string]int // of members by name
 	row      int            // number of the object that set it last
 	rows     int            // objects read
+	width    int64          // bytes that one value takes at least, also if it is null
 }
 
 func newFiller(schema *arrow.Schema, foreign bool) (*filler, error) {
@@ -55,6 +61,9 @@ func newFiller(schema *arrow.Schema, foreign bool) (*filler, error) {
 		if err := f.root.add(field, f.builder.Field(i)); err != nil {
 			return nil, err
 		}
+	}
+	if f.root.width > maxRowBytes {
+		return nil, fmt.Errorf("a row of these columns has %d bytes, want at most %d", f.root.width, maxRowBytes)
 	}
 	if f.value {
 		if len(f.root.members) != 1 {
@@ -91,12 +100,31 @@ func (c *column) add(field arrow.Field, b array.Builder) error {
 		}
 		m.members[0].explicit = true
 	}
+	m.width = m.least()
+	c.width = min(c.width+m.width, maxRowBytes+1)
 	return nil
+}
+
+// maxRowBytes is the size of a row that the writer still takes.
+const maxRowBytes = 512 << 20
+
+// least returns the column's width, beyond maxRowBytes if it is more than that.
+func (c *column) least() int64 {
+	switch b := c.builder.(type) {
+	case *array.StructBuilder:
+		return max(c.width, 1)
+	case *array.FixedSizeListBuilder:
+		return min(int64(b.Type().(*arrow.FixedSizeListType).Len())*c.width, maxRowBytes+1)
+	}
+	if t, ok := c.builder.Type().(arrow.FixedWidthDataType); ok {
+		return max(int64(t.BitWidth()/8), 1)
+	}
+	return 4 // an offset
 }
 
 // row appends the record at the current position.
 func (f *filler) row() {
-	f.deviates = false
+	f.deviates, f.taken = false, f.root.width
 	if f.value {
 		f.field(f.root.members[0])
 		return
@@ -268,11 +296,21 @@ func (f *filler) list(c *column, want int) {
 			f.fail("more than %d elements", want)
 			return
 		}
+		if want < 0 {
+			f.take(c.members[0].width)
+		}
 		f.field(c.members[0])
 		n++
 	}
 	if f.err == nil && want >= 0 && n != want {
 		f.fail("%d elements, want %d", n, want)
+	}
+}
+
+// take counts what one more element takes.
+func (f *filler) take(n int64) {
+	if f.taken += n; f.err == nil && f.taken > maxRowBytes {
+		f.err = &kindError{format.ErrLimit, fmt.Sprintf("a row of more than %d bytes in its columns", maxRowBytes)}
 	}
 }
 
