@@ -106,7 +106,11 @@ func read(t testing.TB, path string) contents {
 			t.Fatal(err)
 		}
 		for j := range int(rec.NumRows()) {
-			c.Records = append(c.Records, rows.append(nil, j))
+			text, err := rows.append(nil, j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Records = append(c.Records, text)
 		}
 		rec.Release()
 	}

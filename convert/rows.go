@@ -3,10 +3,13 @@ package convert
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+
+	"github.com/tracetool/tracetool/format"
 )
 
 // Metadata of fields that were inferred from another program's records. It
@@ -48,13 +51,16 @@ type rowEncoder struct {
 	value    bool // plain records are no objects
 	members  []member
 	original *array.String
+
+	check scanner // of text that is said to be JSON
+	text  []byte
+	err   error // what a row has that cannot be written
 }
 
 // load makes rec the record whose rows are appended.
 func (e *rowEncoder) load(rec arrow.Record) error {
 	e.members, e.original = e.members[:0], nil
 	meta := rec.Schema().Metadata()
-	e.value = e.plain && marked(meta, keyRow, valueColumn)
 	for i, f := range rec.Schema().Fields() {
 		if s, ok := rec.Column(i).(*array.String); ok && e.plain && marked(f.Metadata, keyOriginal, "true") {
 			e.original = s
@@ -66,21 +72,53 @@ func (e *rowEncoder) load(rec arrow.Record) error {
 		}
 		e.members = append(e.members, m)
 	}
+	e.value = e.plain && marked(meta, keyRow, valueColumn) && len(e.members) == 1
+	return checkNames(e.members)
+}
+
+// checkNames refuses columns of one name, of which JSON readers see the last.
+func checkNames(members []member) error {
+	seen := make(map[string]bool, len(members))
+	for i := range members {
+		key := string(members[i].key)
+		if seen[key] {
+			return fmt.Errorf("column %s is there twice, which JSON cannot tell", strings.TrimSuffix(key, ":"))
+		}
+		seen[key] = true
+	}
 	return nil
 }
 
 // append appends row i as an object, or in plain form as what it was.
-func (e *rowEncoder) append(dst []byte, i int) []byte {
-	if e.original != nil && e.original.IsValid(i) {
-		return append(dst, e.original.Value(i)...)
+func (e *rowEncoder) append(dst []byte, i int) ([]byte, error) {
+	switch {
+	case e.original != nil && e.original.IsValid(i):
+		dst = e.json(dst, e.original.Value(i))
+	case e.value:
+		dst = e.members[0].append(dst, i)
+	default:
+		dst = appendObject(dst, e.members, i)
 	}
-	if !e.value {
-		return appendObject(dst, e.members, i)
+	return dst, e.err
+}
+
+// json appends text that its column says is JSON. Whoever wrote the trace may
+// have put anything there.
+func (e *rowEncoder) json(dst []byte, text string) []byte {
+	e.text = append(e.text[:0], text...)
+	e.check.python = true
+	e.check.reset(e.text)
+	e.check.skip()
+	e.check.end()
+	if err := e.check.err; err != nil && e.err == nil {
+		e.err = fmt.Errorf("%w: a text that is said to be JSON: %w", format.ErrCorrupt, err)
+	} else if !utf8.Valid(e.text) && e.err == nil {
+		e.err = fmt.Errorf("%w: a text that is said to be JSON is not UTF-8", format.ErrCorrupt)
 	}
-	for _, m := range e.members {
-		dst = m.append(dst, i)
+	if e.err != nil {
+		return dst
 	}
-	return dst
+	return compact(dst, e.text)
 }
 
 func (m *member) append(dst []byte, i int) []byte {
@@ -161,7 +199,7 @@ func (e *rowEncoder) longCell(f arrow.Field, arr arrow.Array) (cell, error) {
 	switch a := arr.(type) {
 	case *array.String:
 		if e.plain && marked(f.Metadata, keyJSON, "true") {
-			return func(dst []byte, i int) []byte { return append(dst, a.Value(i)...) }, nil
+			return func(dst []byte, i int) []byte { return e.json(dst, a.Value(i)) }, nil
 		}
 		return func(dst []byte, i int) []byte { return appendText(dst, a.Value(i)) }, nil
 	case *array.LargeString:
@@ -189,7 +227,7 @@ func (e *rowEncoder) structure(a *array.Struct) (cell, error) {
 			return nil, err
 		}
 	}
-	return func(dst []byte, i int) []byte { return appendObject(dst, members, i) }, nil
+	return func(dst []byte, i int) []byte { return appendObject(dst, members, i) }, checkNames(members)
 }
 
 func (e *rowEncoder) list(a array.ListLike) (cell, error) {

@@ -182,11 +182,15 @@ func (t *textSink) record(rec arrow.Record) error {
 	}
 	for i := range int(rec.NumRows()) {
 		t.row()
-		if t.plain {
-			t.buf = t.rows.append(t.buf, i)
-		} else {
+		if !t.plain {
 			t.buf = strconv.AppendInt(append(t.buf, `{"seq":`...), t.count-1, 10)
-			t.buf = t.rows.append(append(t.buf, `,"row":`...), i)
+			t.buf = append(t.buf, `,"row":`...)
+		}
+		var err error
+		if t.buf, err = t.rows.append(t.buf, i); err != nil {
+			return fmt.Errorf("row %d: %w", t.count-1, err)
+		}
+		if !t.plain {
 			t.buf = append(t.buf, '}')
 		}
 		if err := t.finish(); err != nil {
