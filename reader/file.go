@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -55,7 +56,7 @@ type File struct {
 // its sidecar are the last segments; a trace whose tail was torn by the death
 // of its recorder opens too if the sidecar is there.
 func Open(path string, o Options) (*File, error) {
-	r, err := os.Open(path)
+	r, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +69,26 @@ func Open(path string, o Options) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// openFile opens a file. What is none, such as a named pipe, cannot be read at any
+// place, and merely to open it may last until somebody writes into it.
+func openFile(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		s := &source{path: path}
+		return nil, s.notTrace("not a file but " + modeName(info.Mode()))
+	}
+	return os.Open(path)
+}
+
+func modeName(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // New opens a trace of the given size in bytes. Closing r is left to the caller.

@@ -3,15 +3,13 @@
 package reader
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 )
 
 // sidecarLocked reports whether a recorder holds the lock of a sidecar, by
 // taking a shared one for an instant.
 func sidecarLocked(path string) bool {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return false
 	}
