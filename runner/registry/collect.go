@@ -77,10 +77,10 @@ func (r *Registry) garbage(ctx context.Context) ([]Garbage, error) {
 	return slices.Concat(modules, processes, profiles), err
 }
 
-// references returns the digests of the modules that recordings refer to, nil
-// if that cannot be told.
+// references returns the digests of the modules that recordings refer to, also
+// those under names that are no ids, nil if that cannot be told.
 func (r *Registry) references(ctx context.Context) (map[string]bool, error) {
-	ids, err := r.IDs()
+	ids, err := r.names(processesDir, format.Extension)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func exists(path string) bool {
 // CheckModules returns what is wrong with each stored module, and which of the
 // modules that processes refer to are missing.
 func (r *Registry) CheckModules(processes []*Process) ([]error, error) {
-	digests, err := r.names(modulesDir, moduleSuffix)
+	digests, err := r.digests()
 	if err != nil {
 		return nil, err
 	}

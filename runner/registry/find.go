@@ -59,7 +59,7 @@ func (r *Registry) FindProcess(prefix string) (string, error) {
 // FindModule returns the digest that begins with a prefix, which may itself
 // begin with "sha256:".
 func (r *Registry) FindModule(prefix string) (string, error) {
-	digests, err := r.names(modulesDir, moduleSuffix)
+	digests, err := r.digests()
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/tracetool/tracetool/format"
@@ -51,11 +52,23 @@ func (r *Registry) writeModule(path string, data []byte) error {
 	return r.writeFile(path, data)
 }
 
+// digests lists the modules that are stored. Files whose names are no sha256 in
+// hex are somebody else's.
+func (r *Registry) digests() ([]string, error) {
+	names, err := r.names(modulesDir, moduleSuffix)
+	return slices.DeleteFunc(names, func(name string) bool {
+		return len(name) != 2*sha256.Size || strings.Trim(name, "0123456789abcdef") != ""
+	}), err
+}
+
 // Module returns the bytes of a module by its sha256 in hex, checked against
 // it. The error matches fs.ErrNotExist if there is none and ErrDamaged if it
 // has other bytes.
 func (r *Registry) Module(digest string) ([]byte, error) {
 	path := r.modulePath(digest)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: not a file", path, ErrDamaged)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -86,7 +99,7 @@ type Module struct {
 // Modules lists the modules that are stored, by digest; their names and uses
 // are those in the given processes.
 func (r *Registry) Modules(processes []*Process) ([]*Module, error) {
-	digests, err := r.names(modulesDir, moduleSuffix)
+	digests, err := r.digests()
 	if err != nil {
 		return nil, err
 	}

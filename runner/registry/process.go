@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/reader"
 )
@@ -69,8 +71,11 @@ func (m *Module) use(name string) {
 func (r *Registry) TracePath(id string) string { return r.path(processesDir, id+format.Extension) }
 
 // IDs lists the recordings, oldest first: ids of version 7 begin with their
-// time.
-func (r *Registry) IDs() ([]string, error) { return r.names(processesDir, format.Extension) }
+// time. Files whose names are no ids are somebody else's.
+func (r *Registry) IDs() ([]string, error) {
+	names, err := r.names(processesDir, format.Extension)
+	return slices.DeleteFunc(names, func(name string) bool { return uuid.Validate(name) != nil }), err
+}
 
 // Readers is how many traces are read at once: while one waits for the disk
 // others are parsed, as far as GOMAXPROCS lets them.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +165,38 @@ func TestCollect(t *testing.T) {
 	}
 	if p, err := r.Process(kept.ID); err != nil || p.Status != Exited {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// Files that are no recordings and no modules are not taken for some, but what
+// one of them refers to is kept.
+func TestForeignFiles(t *testing.T) {
+	r := newRegistry(t, Options{})
+	rec, renamed := record(t, r, "module"), record(t, r, "other")
+	if err := os.Rename(renamed.Path(), r.path(processesDir, "zz.trace.arrow")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{r.path(processesDir, "z\x1b[31m.trace.arrow.txt"), r.path(modulesDir, "abc.wasm.txt")} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(r.path(modulesDir, "abc.wasm"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := r.FindProcess(Latest); err != nil || id != rec.ID {
+		t.Errorf("latest is %q, %v, want %q", id, err, rec.ID)
+	}
+	if ids, err := r.IDs(); err != nil || !slices.Equal(ids, []string{rec.ID}) {
+		t.Errorf("%q, %v", ids, err)
+	}
+	modules, err := r.Modules(nil)
+	if err != nil || len(modules) != 2 || len(modules[0].SHA256) != 64 {
+		t.Errorf("%+v, %v, want two modules", modules, err)
+	}
+	list, err := r.Collect(t.Context(), false)
+	if err != nil || len(list) != 1 || filepath.Base(list[0].Path) != "abc.wasm" {
+		t.Errorf("garbage %+v, %v, want abc.wasm", list, err)
 	}
 }
 
