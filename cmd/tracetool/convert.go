@@ -105,7 +105,7 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 		return err
 	}
 	switch {
-	case args[0] == stream:
+	case rest != nil:
 		in = convert.Input{Reader: rest}
 	case remote.IsURL(args[0]):
 		file, err := fetch(ctx, streams, args[0])

@@ -52,10 +52,10 @@ func (v *convertVerb) toFilm(ctx context.Context, streams *cli.IO, args []string
 	return nil
 }
 
-// loadSession loads a session from a file, or from stdin.
+// loadSession loads a session from a file, from stdin or a named pipe.
 func loadSession(ctx context.Context, streams *cli.IO, path string) (*session.Trace, error) {
-	if path == stream {
-		return session.Read(ctx, stdin(ctx, streams))
+	if r := streamed(ctx, streams, path); r != nil {
+		return session.Read(ctx, r)
 	}
 	return session.Load(ctx, path)
 }
@@ -82,8 +82,9 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 	}
 	file := io.NopCloser(io.Reader(nil))
 	var r *bufio.Reader
-	if path == stream {
-		r = bufio.NewReader(stdin(ctx, streams))
+	once := streamed(ctx, streams, path)
+	if once != nil {
+		r = bufio.NewReader(once)
 	} else {
 		f, err := os.Open(path)
 		switch {
@@ -105,7 +106,7 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 			io.Closer
 		}{r, file}, nil, nil
 	}
-	if path == stream {
+	if once != nil {
 		return nil, r, nil
 	}
 	return nil, nil, file.Close()

@@ -81,14 +81,14 @@ func (s *source) recording(operand string) (*reader.File, error) {
 }
 
 // open opens a trace in any form: a file, a recording by its id, "-" from stdin,
-// an address of the web by range requests. The function returned closes it and
+// a named pipe, an address of the web by range requests. The function returned closes it and
 // removes what was spooled.
 func (s *source) open(ctx context.Context, streams *cli.IO, operand string) (*reader.File, func() error, error) {
 	o := convert.Options{Limits: s.limits()}
-	switch {
-	case operand == stream:
-		return convert.OpenReader(ctx, stdin(ctx, streams), o)
-	case remote.IsURL(operand):
+	if r := streamed(ctx, streams, operand); r != nil {
+		return convert.OpenReader(ctx, r, o)
+	}
+	if remote.IsURL(operand) {
 		return s.openRemote(ctx, streams, operand)
 	}
 	f, err := s.recording(operand)
@@ -118,13 +118,27 @@ func (s *source) openArrow(ctx context.Context, streams *cli.IO, operand string)
 	return f, f.Close, nil
 }
 
-// stdin is standard input until ctx is done: a read that waits for somebody to
-// type must not keep an interrupted command from cleaning up.
-func stdin(ctx context.Context, streams *cli.IO) io.Reader {
+// streamed returns what can only be read once, from its start: stdin, or a named
+// pipe, as <(command) of a shell is one. It is nil for all other operands. It ends
+// when ctx is done: a read that waits for somebody to type, or to write into the
+// pipe, must not keep an interrupted command from cleaning up.
+func streamed(ctx context.Context, streams *cli.IO, operand string) io.Reader {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(streams.Stdin), nil }
+	if operand != stream {
+		info, err := os.Stat(operand)
+		if err != nil || info.Mode().IsRegular() || info.IsDir() {
+			return nil
+		}
+		open = func() (io.ReadCloser, error) { return os.Open(operand) }
+	}
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
 	go func() {
-		_, err := io.Copy(w, streams.Stdin)
+		from, err := open()
+		if err == nil {
+			_, err = io.Copy(w, from)
+			from.Close()
+		}
 		w.CloseWithError(err)
 	}()
 	return r
