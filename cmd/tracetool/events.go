@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -154,12 +155,27 @@ func parseTime(flag, text string, f *reader.File) (int64, error) {
 		return 0, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
-		return f.Header().StartNS + d.Nanoseconds(), nil
+		return boundNS(time.Unix(0, f.Header().StartNS).Add(d)), nil
 	}
 	if t, ok := parseDate(text); ok {
-		return t.UnixNano(), nil
+		return boundNS(t), nil
 	}
 	return 0, cli.Usagef("--%s: %q: want a duration such as 1.5s or a time such as 2026-01-31T12:00:00Z", flag, text)
+}
+
+// boundNS returns a time in ns since the Unix epoch, the nearest for what is beyond
+// the years 1678 to 2262 that those can tell. 0 would be no bound: the ns before
+// stands for it.
+func boundNS(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	case t.UnixNano() == 0:
+		return -1
+	}
+	return t.UnixNano()
 }
 
 func parseDate(text string) (time.Time, bool) {
