@@ -6,7 +6,12 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// echo is how soon after SIGTERM another is not a second one: timeout(1) sends it
+// to the process and then to the group that it is in.
+const echo = 50 * time.Millisecond
 
 // Signals returns a context that SIGINT, SIGTERM or SIGHUP cancels, for [App.Main]
 // to end with 130, 143 or 129. A second SIGINT or SIGTERM ends the process at once,
@@ -24,9 +29,16 @@ func Signals(parent context.Context) (context.Context, func()) {
 	}
 	done := make(chan struct{})
 	go func() {
+		var terminated time.Time
 		for {
 			select {
 			case sig := <-signals:
+				if sig == syscall.SIGTERM {
+					if time.Since(terminated) < echo {
+						continue
+					}
+					terminated = time.Now()
+				}
 				if ctx.Err() != nil && sig != syscall.SIGHUP {
 					endAtOnce((&signalError{sig}).code())
 				}

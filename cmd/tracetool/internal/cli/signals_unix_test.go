@@ -68,6 +68,23 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestEcho: timeout(1) sends its signal twice, which is not a person's second one.
+func TestEcho(t *testing.T) {
+	cmd, out, _, _ := waiting(t, "--deaf")
+	go out.WriteTo(&bytes.Buffer{})
+	for _, s := range []struct {
+		sig  syscall.Signal
+		then time.Duration
+	}{{syscall.SIGTERM, 5 * time.Millisecond}, {syscall.SIGTERM, 2 * echo}, {syscall.SIGINT, 0}} {
+		cmd.Process.Signal(s.sig) // fails if it has ended, which its code tells
+		time.Sleep(s.then)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d, want 130 by the last signal", code)
+	}
+}
+
 // As in "tracetool cat | head": the reader of stdout goes away.
 func TestReaderGone(t *testing.T) {
 	cmd, _, closeOut, errOut := waiting(t)
