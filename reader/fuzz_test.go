@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/tracetool/tracetool/format"
@@ -151,6 +152,30 @@ func TestResealed(t *testing.T) {
 		flipped := bytes.Clone(data)
 		flipped[i] ^= 1 << (i / 7 % 8)
 		exercise(reseal(flipped))
+	}
+}
+
+// TestNamesThatAreNoText: a name that is not UTF-8 is damage, however right its
+// checksum; the copy in the index is taken instead.
+func TestNamesThatAreNoText(t *testing.T) {
+	data := bytes.Clone(tiny(t))
+	want := open(t, data).Functions()
+	f := framesOf(t, data)[3]
+	at := bytes.Index(data[f[0]:], []byte(want[0]))
+	if at < 0 {
+		t.Fatalf("frame 3 has no name %q", want[0])
+	}
+	data[f[0]+int64(at)] = 0xFF
+	data = reseal(data)
+	s, err := reader.Salvage(bytes.NewReader(data), int64(len(data)), reader.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Functions(); !slices.Equal(got, want) {
+		t.Errorf("salvaged %q, want %q", got, want)
+	}
+	if got := open(t, data).Functions(); !slices.Equal(got, want) {
+		t.Errorf("opened with %q, want %q", got, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -184,6 +185,11 @@ func (s *source) readDictionary(f *frame, t *table) (int, arrow.Array, error) {
 	values, err := guard(func() (arrow.Array, error) { return b.Values(types[id]) })
 	if err != nil {
 		return 0, nil, s.damaged(f, err)
+	}
+	for i, name := range texts(values) {
+		if !utf8.ValidString(name) { // no reader of Arrow has to take it, and JSON cannot say it
+			return 0, nil, s.damaged(f, fmt.Errorf("name %d, %q, is not UTF-8", i, name))
+		}
 	}
 	return id, values, nil
 }
