@@ -262,7 +262,7 @@ func appendStamp(dst []byte, h *format.Header, ns int64, o LineOptions) []byte {
 	t := time.Unix(0, ns).In(loc)
 	switch o.Stamp {
 	case Since:
-		return appendSeconds(dst, ns-h.StartNS)
+		return appendSeconds(dst, ns, h.StartNS)
 	case Clock:
 		return t.AppendFormat(dst, "15:04:05.000000000 ")
 	case DateTime:
@@ -271,11 +271,14 @@ func appendStamp(dst []byte, h *format.Header, ns int64, o LineOptions) []byte {
 	return dst
 }
 
-func appendSeconds(dst []byte, ns int64) []byte {
-	if ns < 0 {
-		dst, ns = append(dst, '-'), max(-ns, 0)
+// appendSeconds appends the seconds from a start to a time, which may be further
+// apart than int64 has ns.
+func appendSeconds(dst []byte, ns, start int64) []byte {
+	n := uint64(ns) - uint64(start)
+	if ns < start {
+		dst, n = append(dst, '-'), -n
 	}
-	return fmt.Appendf(dst, "%d.%09d ", ns/1e9, ns%1e9)
+	return fmt.Appendf(dst, "%d.%09d ", n/1e9, n%1e9)
 }
 
 // Row is a row of a table of other records than events.

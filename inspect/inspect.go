@@ -11,6 +11,7 @@
 package inspect
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -132,10 +133,14 @@ func selected(f *reader.File) bool {
 // span is the time between two instants; rows need not be in order of time,
 // and damaged ones may say anything.
 func span(first, last int64) int64 {
-	if d := last - first; last >= first && d >= 0 {
-		return d
+	d := last - first
+	switch {
+	case last < first:
+		return 0
+	case d < 0: // beyond what int64 has
+		return math.MaxInt64
 	}
-	return 0
+	return d
 }
 
 // saved is the part of raw that compression saved, negative if it added.

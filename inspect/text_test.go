@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,6 +171,28 @@ func TestUnits(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestFarTimes: a trace may say of its times whatever it likes.
+func TestFarTimes(t *testing.T) {
+	for _, tt := range []struct {
+		ns, start int64
+		want      string
+		span      int64
+	}{
+		{1_500_000_000, 0, "1.500000000 ", 1_500_000_000},
+		{0, 1, "-0.000000001 ", 0},
+		{math.MaxInt64, -1, "9223372036.854775808 ", math.MaxInt64},
+		{math.MinInt64, math.MaxInt64, "-18446744073.709551615 ", 0},
+		{math.MaxInt64, math.MinInt64, "18446744073.709551615 ", math.MaxInt64},
+	} {
+		if got := string(appendSeconds(nil, tt.ns, tt.start)); got != tt.want {
+			t.Errorf("from %d to %d: %q, want %q", tt.start, tt.ns, got, tt.want)
+		}
+		if got := span(tt.start, tt.ns); got != tt.span {
+			t.Errorf("from %d to %d: span %d, want %d", tt.start, tt.ns, got, tt.span)
 		}
 	}
 }
