@@ -34,6 +34,9 @@ func TestShapes(t *testing.T) {
 			[]format.Event{{Value: 15, Output: []byte(le32(3)), Has: format.HasErrno | format.HasValue | format.HasOutput}}},
 		{"random, short", []wasmFunc{preview1("random_get", "ii")}, nil, [][]byte{callDrop(0, 8, 0), callDrop(0, 0x7ffffff, 9)},
 			Config{}, "random_get", []format.Event{{Has: format.HasErrno}, {Errno: errnoFault, Has: format.HasErrno}}},
+		{"a name's buffer that ends outside", []wasmFunc{preview1("fd_prestat_dir_name", "iii")}, nil, [][]byte{callDrop(0, 3, 2<<16-1, 9)},
+			Config{Dirs: []format.Preopen{{Host: t.TempDir(), Guest: "/"}}}, "fd_prestat_dir_name",
+			[]format.Event{{Errno: errnoFault, Has: format.HasErrno}}},
 		{"scatter", []wasmFunc{preview1("fd_read", "iiii")}, map[uint32]string{0: le32(100, 3, 200, 0, 300, 10)},
 			[][]byte{callDrop(0, 0, 0, 3, 64), callDrop(0, 0, 0, 3, 64)}, Config{Stdin: strings.NewReader("abcdefg")}, "fd_read",
 			[]format.Event{

@@ -153,7 +153,8 @@ func (s *System) fdPrestatDirName(_ context.Context, mod api.Module, p []uint64)
 	if uint32(p[2]) < uint32(len(e.guest)) {
 		return host.ENAMETOOLONG
 	}
-	b, err := memory(mod, p[1], uint64(len(e.guest)))
+	// The trace keeps the whole of the guest's buffer, so that all of it must be there.
+	b, err := memory(mod, p[1], p[2])
 	if err != nil {
 		return err
 	}

@@ -160,6 +160,7 @@ func TestEFAULT(t *testing.T) {
 		{"fd_fdstat_get", []uint64{fd, outside}},
 		{"fd_prestat_get", []uint64{3, outside}},
 		{"fd_prestat_dir_name", []uint64{3, outside, 5}},
+		{"fd_prestat_dir_name", []uint64{3, memBytes - 5, 6}}, // the name alone would fit
 		{"fd_readdir", []uint64{3, outside, 100, 0, outAt}},
 		{"path_filestat_get", []uint64{3, 0, path, size, outside}},
 		{"path_filestat_get", []uint64{3, 0, outside, size, outAt}},
