@@ -134,6 +134,9 @@ func (v *convertVerb) run(ctx context.Context, streams *cli.IO, args []string) e
 	if errors.Is(err, convert.ErrProgram) {
 		return cli.Usagef("--module: %w", err)
 	}
+	if rest != nil {
+		err = inPipe(args[0], err)
+	}
 	if err != nil {
 		return err
 	}

@@ -52,10 +52,11 @@ func (v *convertVerb) toFilm(ctx context.Context, streams *cli.IO, args []string
 	return nil
 }
 
-// loadSession loads a session from a file, from stdin or a named pipe.
+// loadSession loads a session from a file, or from stdin or another pipe.
 func loadSession(ctx context.Context, streams *cli.IO, path string) (*session.Trace, error) {
-	if r := streamed(ctx, streams, path); r != nil {
-		return session.Read(ctx, r)
+	if r := once(ctx, streams, path); r != nil {
+		t, err := session.Read(ctx, r)
+		return t, inPipe(path, err)
 	}
 	return session.Load(ctx, path)
 }
@@ -82,9 +83,9 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 	}
 	file := io.NopCloser(io.Reader(nil))
 	var r *bufio.Reader
-	once := streamed(ctx, streams, path)
-	if once != nil {
-		r = bufio.NewReader(once)
+	pipe := once(ctx, streams, path)
+	if pipe != nil {
+		r = bufio.NewReader(pipe)
 	} else {
 		f, err := os.Open(path)
 		switch {
@@ -106,7 +107,7 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 			io.Closer
 		}{r, file}, nil, nil
 	}
-	if once != nil {
+	if pipe != nil {
 		return nil, r, nil
 	}
 	return nil, nil, file.Close()

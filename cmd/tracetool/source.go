@@ -81,15 +81,16 @@ func (s *source) recording(operand string) (*reader.File, error) {
 }
 
 // open opens a trace in any form: a file, a recording by its id, "-" from stdin,
-// a named pipe, an address of the web by range requests. The function returned closes it and
-// removes what was spooled.
+// a pipe by its name, an address of the web by range requests. The function
+// returned closes it and removes what was spooled.
 func (s *source) open(ctx context.Context, streams *cli.IO, operand string) (*reader.File, func() error, error) {
 	o := convert.Options{Limits: s.limits()}
-	if r := streamed(ctx, streams, operand); r != nil {
-		return convert.OpenReader(ctx, r, o)
-	}
 	if remote.IsURL(operand) {
 		return s.openRemote(ctx, streams, operand)
+	}
+	if r := once(ctx, streams, operand); r != nil {
+		f, closeTrace, err := convert.OpenReader(ctx, r, o)
+		return f, closeTrace, inPipe(operand, err)
 	}
 	f, err := s.recording(operand)
 	switch {
@@ -118,26 +119,40 @@ func (s *source) openArrow(ctx context.Context, streams *cli.IO, operand string)
 	return f, f.Close, nil
 }
 
-// streamed returns what can only be read once, from its start: stdin, or a named
-// pipe, as <(command) of a shell is one. It is nil for all other operands. It ends
-// when ctx is done: a read that waits for somebody to type, or to write into the
-// pipe, must not keep an interrupted command from cleaning up.
-func streamed(ctx context.Context, streams *cli.IO, operand string) io.Reader {
-	open := func() (io.ReadCloser, error) { return io.NopCloser(streams.Stdin), nil }
-	if operand != stream {
-		info, err := os.Stat(operand)
-		if err != nil || info.Mode().IsRegular() || info.IsDir() {
-			return nil
-		}
-		open = func() (io.ReadCloser, error) { return os.Open(operand) }
+// once returns what an operand means that can be read only once: stdin, or a
+// pipe or device by its name, as a shell passes on what <(COMMAND) writes. It is
+// nil for any other.
+func once(ctx context.Context, streams *cli.IO, operand string) io.Reader {
+	if operand == stream {
+		return untilDone(ctx, func() (io.ReadCloser, error) { return io.NopCloser(streams.Stdin), nil })
 	}
+	info, err := os.Stat(operand)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return nil
+	}
+	return untilDone(ctx, func() (io.ReadCloser, error) { return os.Open(operand) })
+}
+
+// inPipe adds to an error of reading what once returned the name of the pipe,
+// which those who read it do not know.
+func inPipe(operand string, err error) error {
+	if err == nil || operand == stream || errors.As(err, new(*fs.PathError)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", operand, err)
+}
+
+// untilDone reads what open returns until ctx is done: an open that waits for
+// the pipe's writer, and a read that waits for somebody to type, must not keep
+// an interrupted command from cleaning up.
+func untilDone(ctx context.Context, open func() (io.ReadCloser, error)) io.Reader {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
 	go func() {
-		from, err := open()
+		in, err := open()
 		if err == nil {
-			_, err = io.Copy(w, from)
-			from.Close()
+			_, err = io.Copy(w, in)
+			in.Close()
 		}
 		w.CloseWithError(err)
 	}()
