@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
@@ -24,30 +26,44 @@ var (
 // Module is a WebAssembly program: a module of WASI preview1, or a component of
 // WASI 0.2.
 type Module struct {
-	Name  string // base name of its file: what the trace calls it
+	Name  string // base name of its file, as UTF-8: what the trace calls it
 	Bytes []byte
 }
 
 // Load reads a module from a file. Its errors are of type *fs.PathError or
-// match ErrNotWasm.
+// match ErrNotWasm. Of what is no module, however large, only the first bytes are
+// read. What in the file's name is no UTF-8 is replaced in that of the module.
 func Load(path string) (Module, error) {
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return Module{}, err
 	}
-	m := Module{Name: filepath.Base(path), Bytes: data}
+	defer file.Close()
+	var data bytes.Buffer
+	if _, err := io.CopyN(&data, file, preamble); err != nil && err != io.EOF {
+		return Module{}, err
+	}
+	m := Module{Name: strings.ToValidUTF8(filepath.Base(path), "\uFFFD"), Bytes: data.Bytes()}
 	if err := m.Check(); err != nil && !errors.Is(err, ErrComponent) {
 		return Module{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		data.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	if _, err := data.ReadFrom(file); err != nil {
+		return Module{}, err
+	}
+	m.Bytes = data.Bytes()
 	return m, nil
 }
+
+const preamble = 8 // bytes of a module's magic, u16 version and u16 layer
 
 var wasmMagic = []byte("\x00asm")
 
 // Check looks at the first bytes only: for what cannot be a module it returns
 // ErrComponent, or an error that matches ErrNotWasm.
 func (m Module) Check() error {
-	const preamble = 8 // magic, u16 version, u16 layer
 	switch {
 	case len(m.Bytes) < preamble || !bytes.HasPrefix(m.Bytes, wasmMagic):
 		return ErrNotWasm

@@ -36,9 +36,33 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
+	large, err := os.Create(filepath.Join(dir, "large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer large.Close()
+	if err := large.Truncate(1 << 40); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Load(large.Name()); !errors.Is(err, ErrNotWasm) {
+		t.Errorf("a terabyte of zeros: %v", err)
+	}
 	if _, err := Load(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
+}
+
+// A trace holds its program whatever the name of the file was.
+func TestNameNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a\xff.wasm")
+	if err := os.WriteFile(path, example(t, "hello/hello.wasm").Bytes, 0o600); err != nil {
+		t.Skip(err) // not on every system
+	}
+	m, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, record(t, m, Config{}), ReplayConfig{})
 }
 
 // Nothing is created for what cannot be run.
