@@ -25,6 +25,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/ipc"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // Form is a form that a trace is stored in.
@@ -266,8 +267,8 @@ func NewRecording(path string, opts Options) (*Recording, error) {
 	if err := opts.chooseForm(path); err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(path); err == nil && !opts.Force {
-		return nil, &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
+	if err := writer.CheckNew(path, opts.Force); err != nil {
+		return nil, err
 	}
 	return &Recording{path, opts}, nil
 }

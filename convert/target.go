@@ -62,8 +62,8 @@ type newFile struct {
 
 // createFile creates a file of mode 0600 beside path under a temporary name.
 func createFile(path string, force bool) (*newFile, error) {
-	if _, err := os.Lstat(path); err == nil && !force {
-		return nil, &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	if err := writer.CheckNew(path, force); err != nil {
+		return nil, err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

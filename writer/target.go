@@ -2,8 +2,8 @@ package writer
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -43,14 +43,11 @@ func createTarget(path string, opts *Options, hidden bool) (*target, error) {
 	if path == "" {
 		return nil, errors.New("trace without a file name")
 	}
-	info, err := os.Lstat(path)
+	if err := CheckNew(path, opts.Force); err != nil {
+		return nil, err
+	}
+	_, err := os.Lstat(path)
 	exists := err == nil
-	if exists && info.IsDir() {
-		return nil, fmt.Errorf("%s: is a directory", path)
-	}
-	if exists && !opts.Force {
-		return nil, &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
-	}
 	if exists && !hidden && !renamesOpen {
 		if err := os.Remove(path); err != nil {
 			return nil, err
@@ -74,6 +71,33 @@ func createTarget(path string, opts *Options, hidden bool) (*target, error) {
 		return nil, errors.Join(err, t.abort())
 	}
 	return t, nil
+}
+
+// CheckNew fails where no new file may be created at path. Without force that is
+// any that exists, and its error fs.ErrExist. With force a file is replaced, but
+// neither a directory nor a pipe or device: /dev/null must stay what it is.
+func CheckNew(path string, force bool) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if led, err := os.Stat(path); err == nil {
+		info = led // a link that leads nowhere counts as a file
+	}
+	switch {
+	case info.IsDir():
+		err = errors.New("is a directory")
+	case info.Mode()&fs.ModeType&^fs.ModeSymlink != 0:
+		err = errors.New("is a pipe or device, want the name of a file")
+	case !force:
+		err = fs.ErrExist
+	default:
+		return nil
+	}
+	return &fs.PathError{Op: "create", Path: path, Err: err}
 }
 
 // setMode gives a file its mode whatever the umask.

@@ -15,6 +15,7 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/writer"
 )
 
 var convertCommand = &cli.Command{
@@ -178,7 +179,7 @@ func (v *convertVerb) checkOutput(streams *cli.IO, out *convert.Output, opts *co
 	}
 	switch {
 	case out.Path != stream:
-		return checkNew(out.Path, opts.Force)
+		return writer.CheckNew(out.Path, opts.Force)
 	case opts.To == convert.Arrow:
 		out.Writer, err = streams.BinaryStdout()
 	default:

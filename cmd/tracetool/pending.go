@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tracetool/tracetool/writer"
 )
 
 // pendingFile is a file that gets its name when it is complete. The nil
@@ -21,7 +23,7 @@ func createPending(path string, force bool) (*pendingFile, error) {
 	if path == "" {
 		return nil, nil
 	}
-	if err := checkNew(path, force); err != nil {
+	if err := writer.CheckNew(path, force); err != nil {
 		return nil, err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -40,22 +42,6 @@ func asPath(err error, path string) error {
 	return err
 }
 
-// checkNew fails if the file exists and must not be replaced.
-func checkNew(path string, force bool) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.IsDir():
-		return &fs.PathError{Op: "create", Path: path, Err: errors.New("is a directory")}
-	case !force:
-		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
-	}
-	return nil
-}
-
 // abort removes the file. After commit it does nothing.
 func (p *pendingFile) abort() {
 	if p != nil {
@@ -72,7 +58,7 @@ func (p *pendingFile) commit() error {
 	if err := p.Close(); err != nil {
 		return err
 	}
-	if err := checkNew(p.path, p.force); err != nil {
+	if err := writer.CheckNew(p.path, p.force); err != nil {
 		return err
 	}
 	return os.Rename(p.Name(), p.path)

@@ -16,6 +16,7 @@ import (
 	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/guest"
+	"github.com/tracetool/tracetool/writer"
 )
 
 var sessionRecordCommand = &cli.Command{
@@ -119,7 +120,7 @@ func (r *sessionRecording) prepare(ctx context.Context, app string) (err error) 
 		return err
 	}
 	if v.trace != "" {
-		if err := checkNew(v.trace, v.force); err != nil {
+		if err := writer.CheckNew(v.trace, v.force); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/guest"
+	"github.com/tracetool/tracetool/writer"
 )
 
 var sessionBisectCommand = &cli.Command{
@@ -113,7 +114,7 @@ func (v *sessionBuildsVerb) bisect(ctx context.Context, streams *cli.IO, args []
 }
 
 func (v *sessionBuildsVerb) minimize(ctx context.Context, streams *cli.IO, args []string) error {
-	if err := checkNew(args[2], v.force); err != nil {
+	if err := writer.CheckNew(args[2], v.force); err != nil {
 		return err
 	}
 	b, err := v.open(ctx, streams, args)

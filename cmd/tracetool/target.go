@@ -9,6 +9,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/convert/edit"
 	"github.com/tracetool/tracetool/reader/remote"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // targetFlags are the flags of verbs that make a trace from others.
@@ -37,7 +38,7 @@ func (t *targetFlags) output(streams *cli.IO, path string, total int64, words ..
 			return out, nil, err
 		}
 		out.Path, out.Pipe = "", pipe
-	} else if err := checkNew(path, t.force); err != nil {
+	} else if err := writer.CheckNew(path, t.force); err != nil {
 		return out, nil, err
 	}
 	progress := streams.Progress(words[0], total, ui.Events)
