@@ -229,7 +229,7 @@ func OpenReader(ctx context.Context, r io.Reader, opts Options) (f *reader.File,
 func openCopy(ctx context.Context, in Input, opts Options) (f *reader.File, cleanup func() error, err error) {
 	dir, err := os.MkdirTemp("", "tracetool-*")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("a temporary copy of the trace: %w", err)
 	}
 	defer func() {
 		if err != nil {

@@ -25,7 +25,11 @@ func (r *registryFlags) location() (string, error) {
 	if r.dir != "" {
 		return r.dir, nil
 	}
-	return registry.DefaultDir()
+	dir, err := registry.DefaultDir()
+	if err != nil {
+		return "", cli.WithHint(fmt.Errorf("the registry: %w", err), "--registry names its directory")
+	}
+	return dir, nil
 }
 
 // open opens a registry that exists.
