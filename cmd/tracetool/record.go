@@ -28,7 +28,7 @@ var recordCommand = &cli.Command{
 	Args:  "APP.wasm [-- ARGS...]",
 	Short: "Run a program and record it",
 	Group: groupRun,
-	Long: `Runs a command of WASI preview1 and writes a trace with the program and every call that it makes to its host. The trace is APP.trace.arrow in the current directory, or APP-2.trace.arrow and so on where that exists; -t names another file. A name that ends in .jsonl or .json makes it text.
+	Long: `Runs a module of WASI preview1 or a component of WASI 0.2 and writes a trace with the program and every call that it makes to its host. The trace is APP.trace.arrow in the current directory, or APP-2.trace.arrow and so on where that exists; -t names another file. A name that ends in .jsonl or .json makes it text.
 
 The program gets nothing but stdin, stdout, stderr and what flags give it: no environment, no directory, no network. What it gets is in the trace, the values of --env too: do not share traces of secrets.
 
@@ -49,9 +49,6 @@ An interrupt ends the recording at the program's next call: the trace is complet
 	FailureCode: codeOurs,
 	ExitCodes: append([]cli.ExitCode{
 		{Code: 0, Meaning: "the program's own, as every code that is not below; with --exit-code tool: recorded, however it ended"},
-		{Code: codeFailed, Meaning: "with --exit-code tool: any failure of ours"},
-		{Code: codeLost, Meaning: "with --exit-code tool: the recording was cut short, by time or size"},
-		{Code: codeCut, Meaning: "the recording was cut short: the trace reached --max-trace-size"},
 	}, guestCodesTable...),
 	Bind: func(fs *pflag.FlagSet) cli.Body {
 		var r recordVerb
@@ -62,6 +59,9 @@ An interrupt ends the recording at the program's next call: the trace is complet
 
 // guestCodesTable is the part that the exit codes of record and run share.
 var guestCodesTable = []cli.ExitCode{
+	{Code: codeFailed, Meaning: "with --exit-code tool: any failure of ours"},
+	{Code: codeLost, Meaning: "with --exit-code tool: the recording was cut short, by time or size"},
+	{Code: codeCut, Meaning: "the recording was cut short: the trace reached --max-trace-size"},
 	{Code: codeTimeout, Meaning: "--timeout passed"},
 	{Code: codeOurs, Meaning: "any failure of ours, mistakes on the command line included"},
 	{Code: codeHungUp, Meaning: "its terminal was closed"},

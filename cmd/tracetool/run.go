@@ -38,8 +38,7 @@ Every verb that reads a trace takes the id, any beginning of it that no other id
 	GuestArgs:   true,
 	FailureCode: codeOurs,
 	ExitCodes: append([]cli.ExitCode{
-		{Code: 0, Meaning: "the program's own, as every code that is not below"},
-		{Code: codeCut, Meaning: "the recording was cut short: the trace reached --max-trace-size"},
+		{Code: 0, Meaning: "the program's own, as every code that is not below; with --exit-code tool: run, however it ended"},
 	}, guestCodesTable...),
 	Bind: func(fs *pflag.FlagSet) cli.Body {
 		var v runVerb
