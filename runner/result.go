@@ -70,6 +70,7 @@ type Trap struct {
 
 const (
 	trapPrefix  = "wasm error: "
+	overflow    = "stack overflow" // all that the compiler says of it
 	stackMarker = "wasm stack trace:\n\t"
 	hostMarker  = " (recovered by wazero)"
 	goMarker    = "\n\nGo runtime stack trace:"
@@ -82,7 +83,7 @@ func isTrap(err error) bool {
 	if errors.As(err, new(*component.Trap)) {
 		return true
 	}
-	return strings.Contains(text, trapPrefix) || strings.Contains(text, stackMarker)
+	return strings.Contains(text, trapPrefix) || strings.Contains(text, stackMarker) || strings.HasSuffix(text, overflow)
 }
 
 // newTrap takes wazero's error text apart.

@@ -161,3 +161,15 @@ func TestStartSection(t *testing.T) {
 		t.Error(report(err))
 	}
 }
+
+// A program that calls itself without end traps on both engines.
+func TestStackOverflow(t *testing.T) {
+	m := wasmModule{funcs: []wasmFunc{{name: "_start", body: invoke(0)}}}
+	for _, engine := range engines {
+		rec := record(t, m.module(), Config{Engine: engine})
+		if r := rec.result; r.End != EndTrap || r.ExitCode != ExitCodeTrap || r.Trap.Message != "stack overflow" {
+			t.Errorf("%s: ended with %s, %+v", engine, r.End, r.Trap)
+		}
+		verify(t, rec, ReplayConfig{})
+	}
+}
