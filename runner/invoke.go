@@ -72,7 +72,7 @@ func plan(m *Module, compiled wazero.CompiledModule, invoke []string) ([]Invocat
 	if len(invoke) == 0 {
 		for _, name := range []string{exportStart, exportInitialize} {
 			if exports[name] != nil {
-				inv, err := newInvocation(name, exports[name], nil)
+				inv, err := planned(m, name, exports[name])
 				return []Invocation{inv}, err
 			}
 		}
@@ -80,7 +80,11 @@ func plan(m *Module, compiled wazero.CompiledModule, invoke []string) ([]Invocat
 	}
 	var list []Invocation
 	if def := exports[exportInitialize]; def != nil {
-		list = append(list, Invocation{Export: exportInitialize})
+		inv, err := planned(m, exportInitialize, def)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, inv)
 	}
 	for _, text := range invoke {
 		inv, err := parseInvocation(text, exports)
@@ -90,6 +94,15 @@ func plan(m *Module, compiled wazero.CompiledModule, invoke []string) ([]Invocat
 		list = append(list, inv)
 	}
 	return list, nil
+}
+
+// planned is the call of an export that nobody has named.
+func planned(m *Module, name string, def api.FunctionDefinition) (Invocation, error) {
+	inv, err := newInvocation(name, def, nil)
+	if err != nil {
+		err = fmt.Errorf("%s: %s: %w", m.Name, name, err)
+	}
+	return inv, err
 }
 
 func parseInvocation(text string, exports map[string]api.FunctionDefinition) (Invocation, error) {
@@ -142,7 +155,7 @@ func recordable(def api.FunctionDefinition) error {
 	for _, types := range [][]api.ValueType{def.ParamTypes(), def.ResultTypes()} {
 		for _, t := range types {
 			if t != api.ValueTypeI32 && t != api.ValueTypeI64 && t != api.ValueTypeF32 && t != api.ValueTypeF64 {
-				return fmt.Errorf("expected numbers, found %s", api.ValueTypeName(t))
+				return fmt.Errorf("expected numbers, found %s", typeName(t))
 			}
 		}
 	}
