@@ -81,6 +81,12 @@ func asPath(err error, path string) error {
 	return err
 }
 
+// Write names the file that was asked for in its errors.
+func (f *newFile) Write(b []byte) (int, error) {
+	n, err := f.File.Write(b)
+	return n, asPath(err, f.path)
+}
+
 func (f *newFile) abort() {
 	f.File.Close()
 	os.Remove(f.File.Name())

@@ -132,7 +132,11 @@ func (e *endFlags) guard(ctx context.Context, streams *cli.IO, o *outcome, body 
 	ended()
 	o.fill(result, err)
 	if report != nil {
-		if writeErr := errors.Join(ui.Encode(report, ui.JSON, o), report.commit()); writeErr != nil {
+		writeErr := ui.Encode(report, ui.JSON, o)
+		if writeErr == nil {
+			writeErr = report.commit()
+		}
+		if writeErr != nil {
 			return e.failure(ctx, errors.Join(err, writeErr))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // pendingFile is a file that gets its name when it is complete. The nil
 // pendingFile stands for a file that nobody asked for.
 type pendingFile struct {
-	*os.File
+	file  *os.File
 	path  string
 	force bool
 }
@@ -33,6 +33,12 @@ func createPending(path string, force bool) (*pendingFile, error) {
 	return &pendingFile{file, path, force}, nil
 }
 
+// Write names the file that was asked for in its errors.
+func (p *pendingFile) Write(b []byte) (int, error) {
+	n, err := p.file.Write(b)
+	return n, asPath(err, p.path)
+}
+
 // asPath names the file that was asked for in an error of its temporary one.
 func asPath(err error, path string) error {
 	var e *fs.PathError
@@ -45,21 +51,21 @@ func asPath(err error, path string) error {
 // abort removes the file. After commit it does nothing.
 func (p *pendingFile) abort() {
 	if p != nil {
-		p.Close()
-		os.Remove(p.Name())
+		p.file.Close()
+		os.Remove(p.file.Name())
 	}
 }
 
-// commit gives the file its name.
+// commit gives the file its name. It must not follow a Write that has failed.
 func (p *pendingFile) commit() error {
 	if p == nil {
 		return nil
 	}
-	if err := p.Close(); err != nil {
+	if err := p.file.Close(); err != nil {
 		return err
 	}
 	if err := writer.CheckNew(p.path, p.force); err != nil {
 		return err
 	}
-	return os.Rename(p.Name(), p.path)
+	return os.Rename(p.file.Name(), p.path)
 }

@@ -158,7 +158,10 @@ func (v *profileVerb) write(ctx context.Context, streams *cli.IO, path string, m
 	if err := v.ended(ctx, streams, result, err); err != nil {
 		return err
 	}
-	if err := errors.Join(p.Write(out), out.commit()); err != nil {
+	if err := p.Write(out); err != nil {
+		return err
+	}
+	if err := out.commit(); err != nil {
 		return err
 	}
 	streams.Notef("%s: %s; look at it with: go tool pprof %s", path, plural(int64(len(p.Sample)), "stack"), shellQuote(path))

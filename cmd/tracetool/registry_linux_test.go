@@ -45,6 +45,35 @@ func TestRegistryFullDisk(t *testing.T) {
 	tool(t, 0, "verify", "--registry", reg)
 }
 
+// What a full disk does not take whole is not there, under its name or another.
+func TestFullDiskLeavesNothing(t *testing.T) {
+	dir := mount(t, "1m")
+	trace := filepath.Join(t.TempDir(), "app.trace.arrow")
+	tool(t, 0, "record", "-q", "../../examples/hello/hello.wasm", "-t", trace)
+	fill := filepath.Join(dir, "fill")
+	if err := os.WriteFile(fill, make([]byte, 4<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	for _, test := range []struct {
+		code int
+		args []string
+		file string
+	}{
+		{125, []string{"replay", trace, "--report"}, "report.json"},
+		{125, []string{"replay", trace, "--dump-memory"}, "memory.bin"},
+		{1, []string{"profile", trace, "--cpu"}, "cpu.pb.gz"},
+		{1, []string{"module", "get", trace, "hello.wasm"}, "hello.wasm"},
+		{1, []string{"convert", trace}, "app.jsonl"},
+	} {
+		path := filepath.Join(dir, test.file)
+		_, notes := tool(t, test.code, append(test.args, path)...)
+		wantContains(t, notes, "tracetool: write "+path+": no space left on device\n")
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+			t.Fatalf("%s leaves %v, %v", test.args, left, err)
+		}
+	}
+}
+
 // In a registry that cannot be written everything can be read.
 func TestRegistryReadOnly(t *testing.T) {
 	dir := mount(t, "8m")

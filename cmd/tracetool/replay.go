@@ -143,7 +143,7 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		return nil, cli.Usagef("--task: %v", err)
 	}
 	v.show(streams, f, remote.Redact(path), result, err)
-	if result != nil {
+	if result != nil && (err == nil || errors.As(err, new(*runner.DivergenceError))) {
 		err = errors.Join(err, dump.commit())
 	}
 	return result, err
