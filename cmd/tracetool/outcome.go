@@ -149,15 +149,16 @@ func (e *endFlags) guard(ctx context.Context, streams *cli.IO, o *outcome, body 
 // patience is how long an interrupted program may go on before we say why.
 const patience = time.Second
 
-// announceStop tells somebody who interrupts a program that makes no calls, and
-// so cannot be stopped, how to end it. The function returned calls that off.
+// announceStop tells somebody who interrupts a program that makes no calls, or
+// waits in one that nothing interrupts, how to end it. The function returned
+// calls that off.
 func announceStop(ctx context.Context, streams *cli.IO) func() {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-done:
 		case <-time.After(patience):
-			streams.Notef("the program has not made a call yet, at which it can be stopped; interrupt again to kill it")
+			streams.Notef("not stopped yet: the program computes without making a call, or waits for its output to be read; interrupt again to kill it")
 		}
 	})
 	return func() { stop(); close(done) }
