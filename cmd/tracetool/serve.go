@@ -74,7 +74,7 @@ func (v *serveVerb) run(ctx context.Context, streams *cli.IO, args []string) err
 	if err != nil {
 		return err
 	}
-	streams.Notef("serving on http://%s; interrupt to end", l.Addr())
+	cfg.Started = func() { streams.Notef("serving on http://%s; interrupt to end", l.Addr()) }
 	result, err := runner.Serve(ctx, module, runner.ServeConfig{Config: cfg, Failed: failedRequest(streams)}, l, r.create)
 	if err != nil {
 		return r.explain(err)
