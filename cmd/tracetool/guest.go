@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -42,7 +43,7 @@ func (g *guestFlags) bind(fs *pflag.FlagSet) {
 // bindHost binds the flags for what any guest has.
 func (g *guestFlags) bindHost(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&g.env, "env", "e", nil, "set `KEY[=VALUE]` for the guest; a KEY alone takes its value from here")
-	fs.StringArrayVar(&g.envFiles, "env-file", nil, "read lines of KEY=VALUE from `FILE`")
+	fs.StringArrayVar(&g.envFiles, "env-file", nil, "read lines of KEY=VALUE from `FILE`, values as they are")
 	fs.StringArrayVarP(&g.dirs, "dir", "d", nil, "give the guest a directory: `HOST[::GUEST][:ro]`; without GUEST . is its root and others keep their name")
 	fs.StringArrayVar(&g.listen, "listen", nil, "give a module a listener on the TCP address `HOST:PORT`; let a component listen there")
 	g.network(fs)
@@ -243,7 +244,11 @@ func (e *environment) addFile(streams *cli.IO, path string) error {
 		}
 		entry := strings.TrimRight(line, "\r\n")
 		if text := strings.TrimSpace(entry); text != "" && text[0] != '#' {
-			if err := e.add(streams, entry); err != nil {
+			err := checkName(entry)
+			if err == nil {
+				err = e.add(streams, entry)
+			}
+			if err != nil {
 				return fmt.Errorf("%s:%d: %w", path, n, err)
 			}
 		}
@@ -251,4 +256,14 @@ func (e *environment) addFile(streams *cli.IO, path string) error {
 			return nil
 		}
 	}
+}
+
+// checkName refuses a line that a shell would read in another way: "export A=1"
+// is no variable called "export A". A mark of byte order is none of a name either.
+func checkName(line string) error {
+	key, _, _ := strings.Cut(line, "=")
+	if strings.ContainsFunc(key, func(c rune) bool { return unicode.IsSpace(c) || c == '\uFEFF' }) {
+		return fmt.Errorf("%q: want KEY=VALUE, with nothing before it", line)
+	}
+	return nil
 }
