@@ -341,8 +341,15 @@ func endNote(result *runner.Result) string {
 	return ""
 }
 
-// shellQuote quotes a file name for a shell, where that is necessary.
+// shellQuote quotes a file name for a shell, where that is necessary, so that it
+// is no flag either.
 func shellQuote(name string) string {
+	if strings.HasPrefix(name, "-") {
+		name = "." + string(filepath.Separator) + name
+	}
+	if escaped := ui.Escape(name); escaped != name { // as $'' has it
+		return "$'" + strings.ReplaceAll(escaped, "'", `\'`) + "'"
+	}
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./+:@%,", c) || c == filepath.Separator
 	}

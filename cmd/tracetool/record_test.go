@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,8 @@ func TestShellQuote(t *testing.T) {
 		"$(reboot)":       "'$(reboot)'",
 		"":                "''",
 		"naïve":           "'naïve'",
+		"-a":              "." + string(filepath.Separator) + "-a",
+		"it's\n\xff\\":    `$'it\'s\n\xff\\'`,
 	} {
 		if got := shellQuote(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
