@@ -1,7 +1,7 @@
 package writer
 
 import (
-	"fmt"
+	"errors"
 	"runtime/debug"
 )
 
@@ -23,14 +23,17 @@ func (w *Writer) recoverFault(err *error) {
 	}
 }
 
+// errFault says what the runtime does not, for which it is an invalid address.
+var errFault = errors.New("mapped sidecar: a page of it is gone: the disk is full, or something has cut the file short")
+
 // faultError returns the error for a recovered fault; other panics go on.
 func faultError(v any) error {
-	fault, ok := v.(interface {
+	_, ok := v.(interface {
 		error
 		Addr() uintptr
 	})
 	if !ok {
 		panic(v)
 	}
-	return fmt.Errorf("mapped sidecar: %w", fault)
+	return errFault
 }
