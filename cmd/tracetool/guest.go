@@ -170,7 +170,7 @@ func parseDir(s string) (format.Preopen, error) {
 			guest = "/"
 		}
 	}
-	if host == "" || guest == "" {
+	if host == "" || guest == "" || readOnly && strings.HasSuffix(rest, ":") { // as in data::ro
 		return format.Preopen{}, cli.Usagef("--dir: %q: want HOST[::GUEST][:ro]", s)
 	}
 	return format.Preopen{Host: host, Guest: guest, ReadOnly: readOnly}, nil

@@ -26,7 +26,7 @@ func TestParseDir(t *testing.T) {
 			t.Errorf("%s: %s", text, diff)
 		}
 	}
-	for _, text := range []string{"", ":ro", "::guest", "host::", "host:::ro"} {
+	for _, text := range []string{"", ":ro", "::guest", "host::", "host:::ro", "host::ro"} {
 		if got, err := parseDir(text); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
 		}
