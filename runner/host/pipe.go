@@ -6,8 +6,8 @@ import (
 )
 
 // Pipe carries bytes from a guest, which must not wait, to a goroutine, which
-// may: [Pipe.Read] is for the goroutine, which ends with [Pipe.Fail], and the
-// other methods are for the guest. It holds no more than its limit.
+// may: [Pipe.Read] and [Pipe.Ready] are for the goroutine, which ends with
+// [Pipe.Fail], and the other methods are for the guest. It holds no more than its limit.
 type Pipe struct {
 	wake  Signal
 	mu    sync.Mutex
@@ -95,6 +95,13 @@ func (p *Pipe) Fail(err error) {
 		p.more.Signal()
 		p.wake.Notify()
 	}
+}
+
+// Ready tells whether Read would return at once.
+func (p *Pipe) Ready() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue) > 0 || p.end != nil || p.failed != nil
 }
 
 // Read returns what was written, waiting for it. It implements io.Reader.

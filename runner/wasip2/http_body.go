@@ -2,6 +2,7 @@ package wasip2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -67,8 +68,10 @@ func (b *body) discard() {
 	}
 }
 
+var errLength = httpFailure("HTTP-protocol-error", errors.New("Content-Length fields that differ, or one that is no number"))
+
 // declaredLength is the Content-Length that the guest has set, -1 if none. It is
-// not ok if there is no single one.
+// not ok if that is no number, or if there are several that differ.
 func declaredLength(list []http1.Field) (length int64, ok bool) {
 	length = -1
 	for _, f := range list {
@@ -76,7 +79,7 @@ func declaredLength(list []http1.Field) (length int64, ok bool) {
 			continue
 		}
 		n, err := strconv.ParseUint(string(f.Value), 10, 63)
-		if err != nil || length >= 0 {
+		if err != nil || length >= 0 && length != int64(n) {
 			return -1, false
 		}
 		length = int64(n)
@@ -199,13 +202,17 @@ type source struct {
 	err      *httpError
 }
 
-// sourceReader keeps the error that a stream of the host has no number for.
+// sourceReader keeps the error that a stream of the host has no number for, and
+// which may come with bytes, to be told at the next read.
 type sourceReader struct {
 	io.Reader
 	err error
 }
 
 func (r *sourceReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, host.EIO
+	}
 	n, err := r.Reader.Read(p)
 	if err != nil && err != io.EOF {
 		r.err, err = err, host.EIO // not an expired deadline's EAGAIN

@@ -90,7 +90,7 @@ func (h *Host) prepare(r *outgoingRequest, options *requestOptions) (*exchange, 
 		return nil, &httpError{code: "HTTP-request-URI-invalid"}
 	}
 	if _, ok := declaredLength(r.fields.list); !ok {
-		return nil, httpFailure("HTTP-protocol-error", errors.New("more than one Content-Length, or none that is a number"))
+		return nil, errLength
 	}
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]

@@ -37,6 +37,11 @@ func (h *Host) setOutparam(_ context.Context, c *component.Call) error {
 		o.close()
 		return err
 	}
+	if _, ok := declaredLength(r.fields.list); !ok {
+		o.answer(nil, errLength)
+		r.close()
+		return errLength // there is no other way to tell the guest
+	}
 	if r.fields.close(); r.out != nil {
 		r.out.begin()
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracetool/tracetool/format/canon"
+	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
 
 const web = "wasi:http/types "
@@ -670,4 +672,26 @@ func TestOutgoingResponse(t *testing.T) {
 	g.want("[]", web+"[method]fields.entries", g.rep(m+"headers", r))
 	g.rep(m+"body", r)
 	g.want("err", m+"body", r)
+}
+
+// failing is a reader that fails with each error once, the first with a byte.
+type failing []error
+
+func (f *failing) Read(p []byte) (int, error) {
+	err := (*f)[0]
+	*f = (*f)[1:]
+	return copy(p, "x"[:max(0, len(*f))]), err
+}
+
+// TestSourceError reads a body whose error comes with its last bytes.
+func TestSourceError(t *testing.T) {
+	g := newGuest(t, Config{})
+	s := newSource(g.h, &failing{http1.ErrHeader, errors.New("read after the end")}, nil, func() {})
+	p := make([]byte, 10)
+	if n, err := s.Read(context.Background(), p); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := s.Read(context.Background(), p); err == nil || err.Error() != "HTTP-response-header-section-size: "+http1.ErrHeader.Error() {
+		t.Error(err)
+	}
 }

@@ -72,15 +72,20 @@ func (s *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, a.err)
 		return
 	}
-	err = send(w, a.resp)
+	err = send(w, r, a.resp)
 	if err2 := <-ended; err2 != nil {
 		s.failed(r, err2)
 	} else if err != nil {
 		s.failed(r, err)
 	}
-	if err != nil {
+	if err != nil && hasBody(r, a.resp.status) {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// hasBody tells whether a response has a body on the wire.
+func hasBody(r *http.Request, status int) bool {
+	return r.Method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 func (s *Handler) failed(r *http.Request, err error) {
@@ -185,17 +190,32 @@ func setHeader(w http.ResponseWriter, list []http1.Field) {
 
 // send sends a response, each piece of its body as soon as it is there. The
 // error is why the body was not finished.
-func send(w http.ResponseWriter, resp *outgoingResponse) error {
+func send(w http.ResponseWriter, r *http.Request, resp *outgoingResponse) error {
 	setHeader(w, resp.fields.list)
 	if _, ok := w.Header()["Content-Type"]; !ok {
 		w.Header()["Content-Type"] = nil // or the library guesses
 	}
-	w.WriteHeader(resp.status)
 	if resp.out == nil {
+		if length, _ := declaredLength(resp.fields.list); length > 0 && hasBody(r, resp.status) {
+			return httpSize("HTTP-response-body-size", 0)
+		}
+		w.WriteHeader(resp.status)
 		return nil
 	}
-	if err := copyBody(w, resp.out); err != nil {
+	w.WriteHeader(resp.status)
+	var to io.Writer = w
+	if !hasBody(r, resp.status) {
+		to = io.Discard
+	}
+	if err := copyBody(to, http.NewResponseController(w), resp.out); err != nil {
 		resp.out.Fail(sendError(err))
+		return err
+	}
+	if len(resp.out.trailers) == 0 {
+		return nil
+	}
+	// Or the library gives an empty body a length, which has no trailers.
+	if err := http.NewResponseController(w).Flush(); err != nil {
 		return err
 	}
 	for _, f := range resp.out.trailers {
@@ -204,9 +224,13 @@ func send(w http.ResponseWriter, resp *outgoingResponse) error {
 	return nil
 }
 
-func copyBody(w http.ResponseWriter, body io.Reader) error {
-	flush := http.NewResponseController(w)
+func copyBody(w io.Writer, flush *http.ResponseController, body *body) error {
 	buf := make([]byte, chunk)
+	if !body.Ready() { // the client need not wait for more than the head
+		if err := flush.Flush(); err != nil {
+			return err
+		}
+	}
 	for {
 		// What has been read is on its way before the next read says so.
 		n, err := body.Read(buf)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -278,5 +279,119 @@ func TestValidText(t *testing.T) {
 		if got := validText(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// raw sends a request on a connection of its own and returns all that comes back.
+func raw(t *testing.T, s *httptest.Server, request string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, request+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	data, err := io.ReadAll(conn)
+	if err != nil {
+		t.Error(err)
+	}
+	before, after, found := strings.Cut(string(data), "Date: ")
+	if !found {
+		return string(data)
+	}
+	_, after, _ = strings.Cut(after, "\r\n")
+	return before + after
+}
+
+// TestServeFraming has a component make responses whose framing must fit what
+// they are.
+func TestServeFraming(t *testing.T) {
+	s, failed := serve(t, func(g *guest, request, outparam value) error {
+		var status int
+		var path, length string
+		target := g.call(web+"[method]incoming-request.path-with-query", request)
+		if _, err := fmt.Sscanf(target, `some("/%d/%s`, &status, &path); err != nil {
+			return err
+		}
+		path, length, _ = strings.Cut(strings.TrimSuffix(path, `")`), "?")
+		var fields []value
+		for _, v := range strings.FieldsFunc(length, func(r rune) bool { return r == '&' }) {
+			fields = append(fields, field("Content-Length", v))
+		}
+		r := g.rep(web+"[constructor]outgoing-response", g.rep(web+"[static]fields.from-list", list(fields...)))
+		g.want("ok", web+"[method]outgoing-response.set-status-code", r, kase(status))
+		if path == "none" {
+			_, _, err := g.try(context.Background(), web+"[static]response-outparam.set", outparam, boolean(false), r)
+			return err
+		}
+		body := g.rep(web+"[method]outgoing-response.body", r)
+		if _, _, err := g.try(context.Background(), web+"[static]response-outparam.set", outparam, boolean(false), r); err != nil {
+			return err
+		}
+		if path == "text" {
+			out := g.rep(web+"[method]outgoing-body.write", body)
+			g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("hello"))
+			g.drop("output", out)
+		}
+		trailers := none
+		if path == "trailers" {
+			trailers = some(g.rep(web+"[static]fields.from-list", list(field("X-End", "e"))))
+		}
+		g.call(web+"[static]outgoing-body.finish", body, trailers)
+		return nil
+	})
+	const refused = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n" +
+		"Content-Length: 22\r\nConnection: close\r\n\r\nInternal Server Error\n"
+	for _, tt := range []struct{ request, want, failed string }{
+		{"GET /200/trailers", "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-End: e\r\n\r\n", ""},
+		{"GET /204/text", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", ""},
+		{"GET /304/text", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", ""},
+		{"GET /304/none?5", "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n", ""},
+		{"HEAD /200/text", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", ""},
+		{"HEAD /200/none?5", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", ""},
+		{"HEAD /200/empty?5", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", "HTTP-response-body-size: 0 bytes"},
+		{"GET /200/none?5", "", "HTTP-response-body-size: 0 bytes"},
+		{"GET /200/text?5&5", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", ""},
+		{"GET /200/text?5&3", refused, errLength.Error()},
+		{"GET /200/text?+5", refused, errLength.Error()},
+		{"GET /200/none?five", refused, errLength.Error()},
+	} {
+		got := raw(t, s, tt.request)
+		failed.mu.Lock()
+		list := strings.Join(failed.list, "; ")
+		failed.list = nil
+		failed.mu.Unlock()
+		if _, why, _ := strings.Cut(list, ": "); got != tt.want || why != tt.failed {
+			t.Errorf("%s: %q, want %q; %q, want %q", tt.request, got, tt.want, why, tt.failed)
+		}
+	}
+}
+
+// TestServeHead has a client get the head of a response whose body begins only
+// when the client asks for it.
+func TestServeHead(t *testing.T) {
+	seen := make(chan bool)
+	s, _ := serve(t, func(g *guest, _, outparam value) error {
+		body, out := g.respond(outparam)
+		if !<-seen {
+			return errors.New("the client has no head")
+		}
+		g.want("ok", streams+"output-stream.blocking-write-and-flush", out, blob("late"))
+		g.drop("output", out)
+		g.want("ok", web+"[static]outgoing-body.finish", body, none)
+		return nil
+	})
+	client := s.Client()
+	client.Timeout = 10 * time.Second
+	resp, err := client.Get(s.URL)
+	seen <- err == nil
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := io.ReadAll(resp.Body); string(data) != "late" || err != nil {
+		t.Errorf("%q, %v", data, err)
 	}
 }
