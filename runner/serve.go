@@ -143,6 +143,8 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    wasip2.MaxHeaderBytes,
 		ConnContext:       wasip2.ConnContext,
+		// The component answers "OPTIONS *" too.
+		DisableGeneralOptionsHandler: true,
 	}
 	drained := make(chan struct{})
 	context.AfterFunc(ctx, func() {

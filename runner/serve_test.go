@@ -353,3 +353,22 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestServeOptions has the component answer what is asked of the server as a
+// whole.
+func TestServeOptions(t *testing.T) {
+	s := serve(t, Config{}, createAt)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	data, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(data), "Method::Options *\n") {
+		t.Errorf("%q, %v", data, err)
+	}
+	if r, err := s.end(); err != nil || r.Events == 0 {
+		t.Error(r, err)
+	}
+}
