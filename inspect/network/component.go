@@ -317,15 +317,19 @@ func (g *guests) over(e *Exchange, why string) {
 		return
 	}
 	r := &e.Response
+	none := e.Request.Method == "HEAD" || r.Status == 204 || r.Status == 304
 	switch {
 	case r.Status == 0:
 		e.fail("no response: " + why)
 	case e.Role == Client && !e.Request.Complete:
 		e.fail("request cut: " + why)
-	case e.Role == Client && r.whole(e.Request.Method == "HEAD" || r.Status == 204 || r.Status == 304):
+	case e.Role == Client && r.whole(none):
 		r.Complete = true
 	case !r.Complete:
 		e.fail("response cut: " + why)
+	case e.Role == Server && r.BodyBytes == 0 && !none && !slices.Contains([]string{"", "0"}, r.Get("Content-Length")):
+		r.Complete = false
+		e.fail("response cut: it has no body, but a Content-Length")
 	}
 	if q := &e.Request; e.Role == Server {
 		q.Complete = q.whole(q.BodyBytes == 0 && q.Get("Content-Length") == "")

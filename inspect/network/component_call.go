@@ -248,16 +248,17 @@ func unknownHead(ns int64) Message {
 	return Message{Protocol: protocol, HeaderBytes: -1, FirstNS: ns, LastNS: ns}
 }
 
-// label reads a variant whose cases are names, but for one that has another.
-func label(d *canon.Decoder, t *canon.Type) string {
+// label reads a variant whose cases are names, but for the other one, which has
+// a name of the program's.
+func label(d *canon.Decoder, t *canon.Type) (name string, other bool) {
 	n := d.Case()
 	switch {
 	case t.Kind != canon.Variant || n >= len(t.Fields):
-		return ""
+		return "", false
 	case t.Fields[n].Type != nil:
-		return d.String()
+		return d.String(), true
 	}
-	return t.Fields[n].Name
+	return t.Fields[n].Name, false
 }
 
 // param returns the type of the parameter that in stands at.
@@ -279,7 +280,11 @@ func (c *componentCall) request() *Exchange {
 
 func (c *componentCall) setMethod() {
 	if e := c.request(); e != nil {
-		e.Request.Method = strings.ToUpper(label(&c.in, c.param()))
+		method, other := label(&c.in, c.param())
+		if !other {
+			method = strings.ToUpper(method)
+		}
+		e.Request.Method = method
 	}
 }
 
@@ -287,7 +292,8 @@ func (c *componentCall) setScheme() {
 	if e := c.request(); e != nil {
 		e.scheme = "https"
 		if t := c.param(); c.in.Some() && t.Kind == canon.Option {
-			e.scheme = strings.ToLower(label(&c.in, t.Elem))
+			name, _ := label(&c.in, t.Elem)
+			e.scheme = strings.ToLower(name)
 		}
 	}
 }

@@ -352,13 +352,13 @@ var componentTests = []struct {
 	}, []string{`client POST http://h/?q 5:"one\x00\x00" = 204`}},
 	{"other method and scheme", func(t *tape) {
 		t.newRequest(0, "*")
-		t.http("[method]outgoing-request.set-method", values{1, 9, "PROPFIND"}, okay)
+		t.http("[method]outgoing-request.set-method", values{1, 9, "PropFind"}, okay)
 		t.http("[method]outgoing-request.set-method", values{1, 9, "no no"}, bad)
 		t.http("[method]outgoing-request.set-scheme", values{1, false}, okay)
 		t.handle(values{false, 1})
 		t.response(204)
 		t.drop(resIncomingResponse, 1)
-	}, []string{`client PROPFIND https://h/ = 204`}},
+	}, []string{`client PropFind https://h/ = 204`}},
 	{"refused at once", func(t *tape) {
 		t.newRequest(0, "/")
 		t.handle(denied)
@@ -509,6 +509,15 @@ var componentTests = []struct {
 		t.drop(resOutparam, 1)
 		t.exit()
 	}, []string{`server GET http://h:80/x = 0, no response: the program ended`}},
+	{"a body that was said to come", func(t *tape) {
+		for task, method := range []string{"GET", "HEAD"} {
+			t.serve(int32(task), method, "/x")
+			t.http("[static]fields.from-list", theirs("content-length", "3"), values{false, 1})
+			t.http("[constructor]outgoing-response", values{1}, values{1})
+			t.http("[static]response-outparam.set", values{1, false, 1}, nil)
+			t.exit()
+		}
+	}, []string{`server GET http://h:80/x = 200, response cut: it has no body, but a Content-Length`, `server HEAD http://h:80/x = 200`}},
 	{"spliced from one to the other", func(t *tape) {
 		t.serve(0, "POST", "/x")
 		t.http("[method]incoming-request.consume", values{1}, values{false, 1})
