@@ -187,13 +187,13 @@ func (x *exchange) roundTrip(ctx context.Context) (*http1.Response, *httpError) 
 		}
 	})
 	go x.send(conn)
-	timed := &timedConn{conn, x.timeouts[firstByteTimeout]}
+	timed := &timedConn{Conn: conn, end: time.Now().Add(x.timeouts[firstByteTimeout])}
 	r := bufio.NewReaderSize(timed, chunk)
 	resp, err := http1.ReadResponse(r, x.req.Method == "HEAD")
 	if err != nil {
 		return nil, headerError(err)
 	}
-	timed.timeout = x.timeouts[betweenBytesTimeout]
+	timed.end, timed.timeout = time.Time{}, x.timeouts[betweenBytesTimeout]
 	return resp, nil
 }
 
@@ -216,15 +216,20 @@ func (x *exchange) send(conn net.Conn) {
 	}
 }
 
-// timedConn limits the time that each read may take.
+// timedConn limits the time that all reads may take, or each.
 type timedConn struct {
 	net.Conn
-	timeout time.Duration
+	end     time.Time     // of all, zero: timeout holds
+	timeout time.Duration // of each
 }
 
 // Read fails with os.ErrDeadlineExceeded when nothing comes in time.
 func (c *timedConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+	end := c.end
+	if end.IsZero() {
+		end = time.Now().Add(c.timeout)
+	}
+	if err := c.SetReadDeadline(end); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)

@@ -348,6 +348,15 @@ func TestHTTPErrors(t *testing.T) {
 		return rawServer(t, func(conn net.Conn, _ string) { io.WriteString(conn, s) })
 	}
 	silent := rawServer(t, func(conn net.Conn, _ string) { io.Copy(io.Discard, conn) })
+	slow := rawServer(t, func(conn net.Conn, _ string) {
+		for range 100 { // each byte in time
+			if _, err := io.WriteString(conn, "H"); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		io.WriteString(conn, "\r\n")
+	})
 	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tls.StartTLS()
@@ -365,6 +374,7 @@ func TestHTTPErrors(t *testing.T) {
 		{"coding", "http", answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), `HTTP-response-transfer-coding(some("gzip"))`},
 		{"upgrade", "http", answer("HTTP/1.1 101 x\r\n\r\n"), "HTTP-upgrade-failed"},
 		{"timeout", "http", silent, "connection-read-timeout"},
+		{"slow timeout", "http", slow, "connection-read-timeout"},
 		{"certificate", "https", tls.Listener.Addr().String(), "TLS-certificate-error"},
 		{"not TLS", "https", answer("HTTP/1.1 400 x\r\n\r\n"), "TLS-protocol-error"},
 		{"scheme", "gopher", "127.0.0.1:1", "HTTP-protocol-error"},
@@ -374,8 +384,8 @@ func TestHTTPErrors(t *testing.T) {
 			r := g.request("GET", tt.authority, "/")
 			g.want("ok", web+"[method]outgoing-request.set-scheme", r, scheme(tt.scheme))
 			o := g.rep(web + "[constructor]request-options")
-			if tt.name == "timeout" {
-				g.want("ok", web+"[method]request-options.set-first-byte-timeout", o, some(u64(uint64(20*time.Millisecond))))
+			if strings.HasSuffix(tt.name, "timeout") {
+				g.want("ok", web+"[method]request-options.set-first-byte-timeout", o, some(u64(uint64(50*time.Millisecond))))
 			}
 			got := g.call("wasi:http/outgoing-handler handle", r, some(o))
 			if strings.HasPrefix(got, "ok(") {
