@@ -184,7 +184,7 @@ func (h *Host) nameHTTP() {
 
 // httpResources are the resources of wasi:http.
 type httpResources struct {
-	fieldBytes int // of all fields that the guest has made
+	fieldBytes int // of all fields that the guest has made, and of the heads of its requests
 	earlyBytes int // held of bodies that are not on their way
 
 	fields            resources[*fields]

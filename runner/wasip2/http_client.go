@@ -60,7 +60,7 @@ func (h *Host) handle(_ context.Context, c *component.Call) error {
 		return httpDone(c, refused)
 	}
 	fields := r.fields.list
-	r.fields.close()
+	r.closeHead()
 	if h.cfg.Answer != nil {
 		return h.answer(c, x, fields)
 	}

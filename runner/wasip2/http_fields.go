@@ -42,6 +42,8 @@ const (
 	maxAllFields = 64 << 20
 )
 
+var errAllFields = fmt.Errorf("fields and requests of more than %d bytes in all", maxAllFields)
+
 // fieldOverhead is what a field takes beside its name and value.
 const fieldOverhead = 4
 
@@ -99,7 +101,7 @@ func (f *fields) grow(name string, value []byte) error {
 	case f.size > maxFields:
 		return fmt.Errorf("fields of more than %d bytes", maxFields)
 	case *f.total > maxAllFields:
-		return fmt.Errorf("fields of more than %d bytes in all", maxAllFields)
+		return errAllFields
 	}
 	return nil
 }

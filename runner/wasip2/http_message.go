@@ -48,12 +48,41 @@ type outgoingRequest struct {
 	method                  string
 	path, scheme, authority *string
 	fields                  *fields
+	head                    int   // bytes of method, path, scheme and authority
+	total                   *int  // of all fields of the host, which head is part of
 	out                     *body // nil: the guest has not asked for it
 }
 
 func (r *outgoingRequest) close() {
-	r.fields.close()
+	r.closeHead()
 	r.out.abandon()
+}
+
+// closeHead takes fields and head off the total of the host.
+func (r *outgoingRequest) closeHead() {
+	*r.total -= r.head
+	r.fields.close()
+}
+
+// maxHead is the most bytes that a method, path, scheme or authority may have,
+// as elsewhere.
+const maxHead = 64<<10 - 2
+
+// count counts method, path, scheme and authority when one of them has changed.
+// An error is a trap.
+func (r *outgoingRequest) count() error {
+	n := len(r.method)
+	for _, s := range []*string{r.path, r.scheme, r.authority} {
+		if s != nil {
+			n += len(*s)
+		}
+	}
+	*r.total += n - r.head
+	r.head = n
+	if *r.total > maxAllFields {
+		return errAllFields
+	}
+	return nil
 }
 
 // [constructor]outgoing-request
@@ -62,7 +91,7 @@ func (h *Host) newOutgoingRequest(_ context.Context, c *component.Call) error {
 	if err != nil {
 		return err
 	}
-	return give(&h.outgoingRequests, c, &outgoingRequest{method: "GET", fields: f})
+	return give(&h.outgoingRequests, c, &outgoingRequest{method: "GET", fields: f, total: &h.fieldBytes})
 }
 
 // [method]outgoing-request.body
@@ -84,25 +113,34 @@ func (r *outgoingRequest) getMethod(_ context.Context, _ *Host, c *component.Cal
 // [method]outgoing-request.set-method
 func (r *outgoingRequest) setMethod(_ context.Context, _ *Host, c *component.Call) error {
 	method := decodeNamed(c, methods)
-	ok := http1.ValidName(method)
-	if ok {
-		r.method = method
+	if len(method) > maxHead || !http1.ValidName(method) {
+		return okOrErr(c, false)
 	}
-	return okOrErr(c, ok)
+	r.method = method
+	return r.changed(c)
 }
 
-// optional sets *to to an optional string if it is valid.
-func optional(c *component.Call, to **string, read func() string, valid func(string) bool) error {
+// changed is the result of a call that has changed method, path, scheme or
+// authority.
+func (r *outgoingRequest) changed(c *component.Call) error {
+	if err := r.count(); err != nil {
+		return err
+	}
+	return okOrErr(c, true)
+}
+
+// optional sets *to, which is one of r's, to an optional string if it is valid.
+func (r *outgoingRequest) optional(c *component.Call, to **string, read func() string, valid func(string) bool) error {
 	if !c.Args.Some() {
 		*to = nil
-		return okOrErr(c, true)
+		return r.changed(c)
 	}
 	s := read()
-	ok := valid(s)
-	if ok {
-		*to = &s
+	if len(s) > maxHead || !valid(s) {
+		return okOrErr(c, false)
 	}
-	return okOrErr(c, ok)
+	*to = &s
+	return r.changed(c)
 }
 
 // [method]outgoing-request.path-with-query
@@ -112,7 +150,7 @@ func (r *outgoingRequest) getPath(_ context.Context, _ *Host, c *component.Call)
 
 // [method]outgoing-request.set-path-with-query
 func (r *outgoingRequest) setPath(_ context.Context, _ *Host, c *component.Call) error {
-	return optional(c, &r.path, c.Args.String, validPath)
+	return r.optional(c, &r.path, c.Args.String, validPath)
 }
 
 // validPath accepts a path with query: what can stand in a request line.
@@ -130,7 +168,7 @@ func (r *outgoingRequest) getScheme(_ context.Context, _ *Host, c *component.Cal
 
 // [method]outgoing-request.set-scheme
 func (r *outgoingRequest) setScheme(_ context.Context, _ *Host, c *component.Call) error {
-	return optional(c, &r.scheme, func() string { return decodeNamed(c, schemes) }, validScheme)
+	return r.optional(c, &r.scheme, func() string { return decodeNamed(c, schemes) }, validScheme)
 }
 
 func validScheme(s string) bool {
@@ -150,7 +188,7 @@ func (r *outgoingRequest) getAuthority(_ context.Context, _ *Host, c *component.
 
 // [method]outgoing-request.set-authority
 func (r *outgoingRequest) setAuthority(_ context.Context, _ *Host, c *component.Call) error {
-	return optional(c, &r.authority, c.Args.String, func(s string) bool {
+	return r.optional(c, &r.authority, c.Args.String, func(s string) bool {
 		_, _, ok := splitAuthority(s)
 		return ok
 	})

@@ -705,3 +705,37 @@ func TestSourceError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRequestBounds has a guest set more than a request may have.
+func TestRequestBounds(t *testing.T) {
+	g := newGuest(t, Config{})
+	const m = web + "[method]outgoing-request."
+	long := strings.Repeat("a", maxHead)
+	r := g.rep(web+"[constructor]outgoing-request", g.rep(web+"[constructor]fields"))
+	other := func(n int, s string) value { return all(kase(n), str(s)) }
+	for _, set := range []struct {
+		name string
+		text func(string) value
+	}{
+		{"set-method", func(s string) value { return other(len(methods), s) }},
+		{"set-path-with-query", func(s string) value { return some(str("/" + s[1:])) }},
+		{"set-scheme", func(s string) value { return some(other(len(schemes), s)) }},
+		{"set-authority", func(s string) value { return some(str(s)) }},
+	} {
+		g.want("err", m+set.name, r, set.text(long+"a"))
+		g.want("ok", m+set.name, r, set.text(long))
+	}
+	if g.h.fieldBytes != 4*maxHead {
+		t.Errorf("%d bytes, want %d", g.h.fieldBytes, 4*maxHead)
+	}
+	g.want("ok", m+"set-scheme", r, none)
+	shared := g.rep(web+"[constructor]outgoing-request", g.rep(m+"headers", r))
+	g.want("ok", m+"set-authority", shared, some(str("b")))
+	g.h.fieldBytes += maxAllFields
+	g.traps("in all", m+"set-authority", shared, some(str("b")))
+	g.drop("outgoing-request", shared)
+	g.call("wasi:http/outgoing-handler handle", r, none) // denied
+	if g.h.fieldBytes != maxAllFields {
+		t.Errorf("%d bytes, want %d", g.h.fieldBytes, maxAllFields)
+	}
+}
