@@ -91,6 +91,7 @@ func compileComponent(ctx context.Context, m *Module, o engineOptions) (*engine,
 	}
 	p, err := c.Compile(ctx, e.rt)
 	if err == nil {
+		p.MaxMemory = uint64(o.pages) << 16
 		return e, c, p, nil
 	}
 	e.close(ctx)

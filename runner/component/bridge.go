@@ -16,7 +16,8 @@ import (
 // compiledModule is a core module of a component.
 type compiledModule struct {
 	compiled wazero.CompiledModule
-	prefixed bool // the module names of its imports begin with a prefix
+	prefixed bool   // the module names of its imports begin with a prefix
+	memory   uint64 // bytes that the memory of an instance begins with
 }
 
 // modulePrefix comes before all module names in the imports of a module that
@@ -24,7 +25,7 @@ type compiledModule struct {
 const modulePrefix = "."
 
 func compileModule(ctx context.Context, rt wazero.Runtime, s *stepCoreModule) (*compiledModule, error) {
-	m := &compiledModule{}
+	m := &compiledModule{memory: s.typ.memory}
 	bytes := s.bytes
 	if m.prefixed = s.typ.hasEmptyName(); m.prefixed {
 		bytes = prefixImports(bytes)
@@ -43,7 +44,7 @@ func (s *store) start(ctx context.Context, compiled wazero.CompiledModule, resol
 	if s.instances++; s.instances > maxInstances {
 		return nil, fmt.Errorf("more than %d instances", maxInstances)
 	}
-	ctx = experimental.WithImportResolver(ctx, resolve)
+	ctx = experimental.WithImportResolver(experimental.WithMemoryAllocator(ctx, &s.memories), resolve)
 	m, err := s.program.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, err
@@ -59,6 +60,9 @@ type stepCoreInstantiate struct {
 
 func (st stepCoreInstantiate) run(ctx context.Context, in *instance, _ map[string]value) error {
 	module := in.coreModules[st.module]
+	if module.memory > in.store.memories.left {
+		return fmt.Errorf("core instance %d: memories of more than %d bytes in all", len(in.coreInstances), in.store.program.MaxMemory)
+	}
 	m, err := in.store.start(ctx, module.compiled, func(name string) api.Module {
 		if module.prefixed {
 			name = strings.TrimPrefix(name, modulePrefix)

@@ -53,6 +53,7 @@ type moduleType struct {
 	imports []coreImport
 	exports map[string]coreEntity
 	byName  map[[2]string]coreEntity // the imports
+	memory  uint64                   // bytes of the one that a module has itself, at least
 }
 
 // addImport adds an import, of which there must not be two of the same name: the
@@ -134,7 +135,10 @@ func (s *coreScanner) scan(id byte) {
 	case coreSectionTable:
 		s.vector(func(int) { s.table() })
 	case coreSectionMemory:
-		s.vector(func(int) { s.memories = append(s.memories, s.supported(s.memory())) })
+		s.vector(func(int) {
+			m := s.supported(s.memory())
+			s.memories, s.typ.memory = append(s.memories, m), m.min<<16
+		})
 	case coreSectionTag:
 		s.vector(func(int) { s.tags = append(s.tags, s.tag(s.funcOf)) })
 	case coreSectionGlobal:

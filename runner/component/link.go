@@ -16,12 +16,16 @@ type Program struct {
 	component *Component
 	runtime   wazero.Runtime
 	modules   map[*stepCoreModule]*compiledModule
+
+	// MaxMemory is what the memories of an instance may take together, in
+	// bytes. It is 4 GiB at first.
+	MaxMemory uint64
 }
 
 // Compile compiles the core modules of a component. The runtime must be alive
 // as long as the program is used.
 func (c *Component) Compile(ctx context.Context, rt wazero.Runtime) (*Program, error) {
-	p := &Program{component: c, runtime: rt, modules: map[*stepCoreModule]*compiledModule{}}
+	p := &Program{component: c, runtime: rt, modules: map[*stepCoreModule]*compiledModule{}, MaxMemory: maxMemory}
 	return p, p.compile(ctx, c.root)
 }
 
@@ -52,6 +56,7 @@ type store struct {
 	missing []string                 // imports that the host lacks
 
 	instances int // of components and core modules
+	memories  memories
 }
 
 // Instance is an instance of a component. It is used by one goroutine at a time.
@@ -64,7 +69,7 @@ type Instance struct {
 // Instantiate links a component with its host and runs what its core modules
 // do when they start. The error is a *LinkError where the host lacks something.
 func (p *Program) Instantiate(ctx context.Context, host Host) (*Instance, error) {
-	s := &store{program: p, host: host, types: map[string]*resourceType{}}
+	s := &store{program: p, host: host, types: map[string]*resourceType{}, memories: memories{p.MaxMemory}}
 	in := &Instance{store: s}
 	args := s.imports(p.component.root.typ.imports)
 	if len(s.missing) > 0 {
