@@ -360,7 +360,7 @@ func (s *stream) startRequest(first string, m Message) error {
 	e.Request = Request{Method: method, Target: rest[:at], Message: m}
 	e.setURL()
 	s.started, s.exchange, s.message = true, e, &e.Request.Message
-	s.conn.http.hold(e, int(m.HeaderBytes))
+	s.conn.http.hold(e, int(m.HeaderBytes)+headerOverhead*len(m.Headers))
 	if len(s.conn.pending) > maxPending {
 		return errPending
 	}
@@ -383,7 +383,7 @@ func (s *stream) startResponse(first string, m Message) error {
 	e := s.conn.responded(s)
 	e.Response = Response{Status: status, Reason: reason, Message: m}
 	s.exchange, s.message = e, &e.Response.Message
-	s.conn.http.hold(e, int(m.HeaderBytes))
+	s.conn.http.hold(e, int(m.HeaderBytes)+headerOverhead*len(m.Headers))
 	tunnel := status == statusSwitching || e.Request.Method == "CONNECT" && status < 300
 	none := tunnel || e.Request.Method == "HEAD" || status == 204 || status == 304
 	if err := s.body(none); err != nil {

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -282,4 +283,20 @@ func FuzzHTTP(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestHTTPFolded: a header in many lines takes no more than its bytes.
+func TestHTTPFolded(t *testing.T) {
+	lines := maxHead/3 - 100
+	head := "<GET /a HTTP/1.1\r\nX: b\r\n" + strings.Repeat(" a\n", lines) + "Y: c\r\n d\r\n\r\n"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	e := play(Options{}, true, part(head))[0]
+	runtime.ReadMemStats(&after)
+	if x, y := e.Request.Get("X"), e.Request.Get("Y"); len(x) != 1+2*lines || x[:5] != "b a a" || y != "c d" {
+		t.Errorf("%d bytes of X, Y is %q", len(x), y)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 100*maxHead {
+		t.Errorf("%d bytes were allocated", n)
+	}
 }

@@ -215,7 +215,7 @@ func (s *stream) trailer() {
 		return
 	}
 	s.message.Trailers = trailers
-	s.conn.http.hold(s.exchange, len(s.text))
+	s.conn.http.hold(s.exchange, len(s.text)+headerOverhead*len(trailers))
 	s.drop()
 	s.finish()
 }
@@ -224,18 +224,27 @@ func (s *stream) trailer() {
 // continues the one before.
 func parseHeaders(text string) ([]Header, error) {
 	var list []Header
+	var value []string // lines of the last header's
+	join := func() {
+		if len(value) > 1 {
+			list[len(list)-1].Value = strings.Join(value, " ")
+		}
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		switch name, value, found := strings.Cut(line, ":"); {
+		switch name, first, found := strings.Cut(line, ":"); {
 		case line == "":
 		case (line[0] == ' ' || line[0] == '\t') && len(list) > 0:
-			list[len(list)-1].Value += " " + strings.TrimSpace(line)
+			value = append(value, strings.TrimSpace(line))
 		case !found || !isToken(name):
 			return nil, errHeaders
 		default:
-			list = append(list, Header{name, strings.Trim(value, " \t")})
+			join()
+			first = strings.Trim(first, " \t")
+			list, value = append(list, Header{name, first}), append(value[:0], first)
 		}
 	}
+	join()
 	return list, nil
 }
 
