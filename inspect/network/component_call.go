@@ -328,6 +328,10 @@ func componentURL(scheme, authority, target string) string {
 
 // send sends a request: its exchange begins.
 func (c *componentCall) send() {
+	if c.param().Kind == canon.String {
+		c.whole()
+		return
+	}
 	s := c.own()
 	if s == nil {
 		return
@@ -342,6 +346,29 @@ func (c *componentCall) send() {
 	}
 	c.add(resFuture, c.made(), &side{e, true})
 	c.remove(resOutgoingRequest, c.self())
+}
+
+// whole takes a request and its response from one call, as partial traces have
+// them: without the body of the request.
+func (c *componentCall) whole() {
+	e := &Exchange{Event: c.ev.Seq, TimeNS: c.ev.Time, Task: c.ev.Task, Role: Client, asked: true}
+	e.Request = Request{Method: c.in.String(), URL: c.in.String(), Message: unknownHead(c.ev.Time)}
+	e.Request.Target = targetOf(e.Request.URL)
+	c.setHeaders(&side{exchange: e}, headers(&c.in))
+	e.Response = Response{Status: int(c.out.U16()), Message: unknownHead(c.ev.Time)}
+	c.setHeaders(&side{e, true}, headers(&c.out))
+	c.keep(e, &e.Response.Message, c.out.Blob())
+	e.Response.Complete = true
+	c.emit(e)
+}
+
+// targetOf returns the path and query of an absolute URL.
+func targetOf(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	if at := strings.IndexAny(rest, "/?"); at >= 0 {
+		return rest[at:]
+	}
+	return "/"
 }
 
 // noResponse reads the error in a result that takes the place of a response.
