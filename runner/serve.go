@@ -184,22 +184,30 @@ func (s *served) handle(_ context.Context, host *wasip2.Host, request, outparam 
 	select {
 	case s.slots <- struct{}{}:
 	case <-s.guests.Done():
-		return s.guests.Err()
+		return errServed
 	}
 	defer func() { <-s.slots }()
 	rec := s.newTask()
 	host.SetClock(rec.clock)
 	t := &task{common: s.common, served: s, host: host, request: request, outparam: outparam}
 	t.rec, t.clock, t.gate = rec, rec.clock, rec.gate
-	_, err := t.call(s.guests, t)
+	result, err := t.call(s.guests, t)
 	if rec.err != nil {
 		s.fail(rec.err)
 	}
-	if t.err != nil {
-		return t.err
+	switch {
+	case t.err == nil:
+		return err
+	case result != nil && result.End == EndTimeout:
+		return fmt.Errorf("stopped after %v: %w", s.cfg.Timeout, context.DeadlineExceeded)
+	case result != nil && result.End == EndCancelled:
+		return errServed
 	}
-	return err
+	return t.err
 }
+
+// errServed is why guests are stopped that were not done.
+var errServed = errors.New("stopped: serving has ended")
 
 // newTask makes a recorder for a request. Tasks share the writer and nothing
 // else that changes.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/writer"
@@ -350,6 +352,34 @@ func TestRefusals(t *testing.T) {
 	} {
 		if _, err := Run(t.Context(), example(t, tt.app), tt.cfg); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.app, err, tt.want)
+		}
+	}
+}
+
+// TestServeStopped has requests whose bodies do not come: one is stopped when its
+// time is over, another one when serving ends.
+func TestServeStopped(t *testing.T) {
+	for _, tt := range []struct {
+		timeout time.Duration
+		want    string
+	}{{50 * time.Millisecond, "/a: stopped after 50ms: context deadline exceeded"}, {0, "/a: stopped: serving has ended"}} {
+		s := serve(t, Config{Timeout: tt.timeout}, createAt)
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+		if tt.timeout > 0 {
+			io.ReadAll(conn)
+		} else {
+			bufio.NewReader(conn).ReadString('\n') // the head of the answer
+		}
+		if _, err := s.end(); err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(s.failed, []string{tt.want}) {
+			t.Errorf("%q, want %q", s.failed, tt.want)
 		}
 	}
 }
