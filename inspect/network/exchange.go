@@ -69,10 +69,15 @@ type Message struct {
 	LastNS      int64    `json:"last_ns,string"`  // when its last byte did
 }
 
-// Header is a header field, or one of a trailer.
-type Header struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+// Header is a header field, or one of a trailer. JSON has its value as [Bytes].
+type Header struct{ Name, Value string }
+
+// MarshalJSON implements json.Marshaler.
+func (h Header) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name  string `json:"name"`
+		Value Bytes  `json:"value"`
+	}{h.Name, Bytes(h.Value)})
 }
 
 // Get returns the value of the first header of that name, empty if there is

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
@@ -298,5 +299,14 @@ func TestHTTPFolded(t *testing.T) {
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 100*maxHead {
 		t.Errorf("%d bytes were allocated", n)
+	}
+}
+
+// TestHeaderJSON: a value is not changed where it is no text.
+func TestHeaderJSON(t *testing.T) {
+	e := play(Options{}, true, "<GET /a HTTP/1.1\r\nX: \xfc\xff\r\nY: gr\u00fcn\r\n\r\n")[0]
+	got, err := json.Marshal(e.Request.Headers)
+	if want := `[{"name":"X","value":{"base64":"/P8="}},{"name":"Y","value":"grün"}]`; err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 }
