@@ -14,6 +14,7 @@ import (
 
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/call"
+	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/reader"
 )
 
@@ -404,6 +405,8 @@ func (f *finder) pairs(e *format.Event) error {
 		return f.environ(e, fn.fn)
 	case fn.name == "wasi:cli/environment#get-environment":
 		return f.environment(e)
+	case fn.name == "wasi:http/outgoing-handler#handle" && len(fn.sig.Params) > 0 && fn.sig.Params[0].Type.Kind == canon.String:
+		return f.exchange(e)
 	case strings.HasPrefix(fn.name, "wasi:http/types#") && strings.Contains(fn.name, "fields."):
 		return f.fields(e)
 	}
@@ -429,11 +432,28 @@ func (f *finder) environ(e *format.Event, fn *format.Function) error {
 }
 
 func (f *finder) environment(e *format.Event) error {
-	for pair := range slices.Chunk(f.tracker.texts, 2) {
-		if len(pair) < 2 {
+	d := canon.NewDecoder(e.Output)
+	return eachPair(&d, func(name string, value []byte) error { return f.variable(name, value, inEvent(f.number)) })
+}
+
+// exchange takes the header fields of a request and its response, which partial
+// traces have in one call.
+func (f *finder) exchange(e *format.Event) error {
+	in, out := canon.NewDecoder(e.Input), canon.NewDecoder(e.Output)
+	in.Blob() // method
+	in.Blob() // address
+	out.U16() // status
+	return cmp.Or(eachPair(&in, f.field), eachPair(&out, f.field))
+}
+
+// eachPair calls do with the pairs of a list, as far as it is well-formed.
+func eachPair(d *canon.Decoder, do func(name string, value []byte) error) error {
+	for range d.Len() {
+		name, value := d.String(), d.Blob()
+		if d.Err() != nil {
 			break
 		}
-		if err := f.variable(string(pair[0].of(e)), pair[1].of(e), inEvent(f.number)); err != nil {
+		if err := do(name, value); err != nil {
 			return err
 		}
 	}

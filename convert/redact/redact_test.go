@@ -40,6 +40,7 @@ var components = []format.Function{
 	{Module: "wasi:http/types@0.2.0", Name: "[method]fields.get", Signature: "func(self: borrow<wasi:http/types.fields>, name: string) -> list<list<u8>>"},
 	{Module: "wasi:http/types@0.2.0", Name: "[method]fields.entries", Signature: "func(self: borrow<wasi:http/types.fields>) -> list<tuple<string, list<u8>>>"},
 	{Module: "wasi:cli/environment@0.2.0", Name: "get-environment", Signature: "func() -> list<tuple<string, string>>"},
+	{Module: "wasi:http/outgoing-handler", Name: "handle", Signature: "func(method: string, url: string, headers: list<tuple<string, string>>) -> record{status: u16, headers: list<tuple<string, string>>, body: list<u8>}"},
 	{Module: "wasi:filesystem/preopens@0.2.0", Name: "get-directories", Signature: "func() -> list<tuple<own<wasi:filesystem/types.descriptor>, string>>"},
 	{Module: "wasi:filesystem/types@0.2.0", Name: "[method]descriptor.open-at", Signature: "func(self: borrow<wasi:filesystem/types.descriptor>, path-flags: flags{symlink-follow}, path: string) -> result<own<wasi:filesystem/types.descriptor>, enum{access}>"},
 	{Module: "wasi:filesystem/types@0.2.0", Name: "[method]descriptor.read-via-stream", Signature: "func(self: borrow<wasi:filesystem/types.descriptor>, offset: u64) -> result<own<wasi:io/streams.input-stream>, enum{access}>"},
@@ -624,6 +625,17 @@ func TestComponentEnvironment(t *testing.T) {
 	got := maskedTexts(t, Rules{Env: []string{"KEY"}}, event("get-environment", -1, 0, "", "\x02"+blob("LANG")+blob("KEYS")+blob("KEY")+blob("abcdef")),
 		event("[method]output-stream.write", 0, 0, blob("KEYS, abcdef"), "\x00", 1))
 	checkTexts(t, got, "\x02"+blob("LANG")+blob("KEYS")+blob("KEY")+blob("xxxxxx"), blob("KEYS, xxxxxx")+"\x00")
+	// A variable without a value is no reason to take names for values.
+	got = maskedTexts(t, Rules{Env: []string{"*"}}, event("get-environment", -1, 0, "", "\x02"+blob("EMPTY")+blob("")+blob("KEY_OF")+blob("abcdef")))
+	checkTexts(t, got, "\x02"+blob("EMPTY")+blob("")+blob("KEY_OF")+blob("xxxxxx"))
+}
+
+// TestExchange: partial traces have a request and its response in one call.
+func TestExchange(t *testing.T) {
+	fields := func(name, value string) string { return "\x02" + blob("x-empty") + blob("") + blob(name) + blob(value) }
+	got := maskedTexts(t, Rules{Headers: []string{"authorization", "set-cookie"}},
+		event("handle", -1, 0, blob("GET")+blob("https://h/?t=abcdef")+fields("authorization", "Bearer abcdef"), "\xc8\x01"+fields("set-cookie", "id=ghijklmnop")+blob("ghijklmnop")))
+	checkTexts(t, got, blob("GET")+blob("https://h/?t=xxxxxx")+fields("authorization", "Bearer xxxxxx")+"\xc8\x01"+fields("set-cookie", "xxxxxxxxxxxxx")+blob("xxxxxxxxxx"))
 }
 
 // BenchmarkRedact masks a token in events of 100 bytes: every tenth has it.
