@@ -198,10 +198,16 @@ func (s *served) handle(_ context.Context, host *wasip2.Host, request, outparam 
 	switch {
 	case t.err == nil:
 		return err
-	case result != nil && result.End == EndTimeout:
+	case result == nil:
+		return t.err
+	case result.End == EndTimeout:
 		return fmt.Errorf("stopped after %v: %w", s.cfg.Timeout, context.DeadlineExceeded)
-	case result != nil && result.End == EndCancelled:
+	case result.End == EndCancelled:
 		return errServed
+	case result.End == EndExit && result.ExitCode == 0:
+		return nil // as if it had returned
+	case result.End == EndExit:
+		return fmt.Errorf("the component exited with code %d", result.ExitCode)
 	}
 	return t.err
 }

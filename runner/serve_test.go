@@ -384,6 +384,36 @@ func TestServeStopped(t *testing.T) {
 	}
 }
 
+// TestServeExit has a component exit in place of an answer. That is no more than
+// to return, unless it is with an error.
+func TestServeExit(t *testing.T) {
+	m, err := Load(filepath.Join("testdata", "exits.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveModule(t, m, Config{}, createAt)
+	if resp, err := http.Get(s.url + "/get"); err != nil || resp.StatusCode != 500 {
+		t.Error(resp, err)
+	}
+	if got := s.ask("/post", ""); got != "500 Internal Server Error\n" {
+		t.Error(got)
+	}
+	recorded, err := s.end()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"/get: internal-error: the component dropped its response-outparam without a response",
+		"/post: the component exited with code 1",
+	}
+	if !slices.Equal(s.failed, want) {
+		t.Errorf("%q, want %q", s.failed, want)
+	}
+	if again, _, _, err := replayed(t, s.path, ReplayConfig{}); err != nil || again.Events != recorded.Events {
+		t.Errorf("replay: %+v, %v", again, err)
+	}
+}
+
 // TestServeOptions has the component answer what is asked of the server as a
 // whole.
 func TestServeOptions(t *testing.T) {
