@@ -212,10 +212,27 @@ func without(list []Header, name string) []Header {
 	return slices.DeleteFunc(slices.Clone(list), named(name))
 }
 
+// headersOf gives the program the headers of a message. Names of those that it
+// received are in lower case for it.
 func (c *componentCall) headersOf() {
-	if s := c.own(); s != nil {
-		c.addFields(c.made(), s.message().Headers)
+	s := c.own()
+	if s == nil {
+		return
 	}
+	list := s.message().Headers
+	if c.fn.resource == resIncomingRequest || c.fn.resource == resIncomingResponse {
+		list = lowered(list)
+	}
+	c.addFields(c.made(), list)
+}
+
+// lowered returns a copy of a list with names in lower case.
+func lowered(list []Header) []Header {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Name = strings.ToLower(list[i].Name)
+	}
+	return list
 }
 
 // setHeaders gives a message the headers of a list.
@@ -542,7 +559,7 @@ func (c *componentCall) trailers() {
 	if c.out.Some() {
 		rep := int64(c.out.Rep())
 		m.Trailers = c.holdList(s, headers(&c.note))
-		c.addFields(rep, m.Trailers)
+		c.addFields(rep, lowered(m.Trailers))
 	}
 }
 

@@ -578,6 +578,20 @@ func TestComponentHeaders(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 
+	// What the program passes on it has with names in lower case.
+	p = tape{}
+	p.serve(0, "GET", "/", "X-In", "1")
+	p.http("[method]incoming-request.headers", values{1}, values{1})
+	p.http("[constructor]outgoing-request", values{1}, values{1})
+	p.http("[method]outgoing-request.set-authority", values{1, true, "h"}, okay)
+	p.handle(values{false, 1})
+	p.exit()
+	for _, x := range p.exchanges(t) {
+		if want := map[Role]string{Client: "x-in", Server: "X-In"}[x.Role]; x.Request.Headers[0].Name != want {
+			t.Errorf("%s has %q, want %s", x.Role, x.Request.Headers, want)
+		}
+	}
+
 	p = tape{}
 	p.newRequest(0, "/")
 	p.handle(values{false, 1})
