@@ -286,6 +286,9 @@ func (r *incomingRequest) getScheme(_ context.Context, _ *Host, c *component.Cal
 
 // [method]incoming-request.authority
 func (r *incomingRequest) getAuthority(_ context.Context, _ *Host, c *component.Call) error {
+	if r.authority == "" { // of HTTP/1.0
+		return optionalString(c, nil)
+	}
 	return optionalString(c, &r.authority)
 }
 

@@ -395,3 +395,23 @@ func TestServeHead(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 }
+
+// TestServeOld has a client of HTTP/1.0 that does not say whom it asks.
+func TestServeOld(t *testing.T) {
+	s, failed := serve(t, func(g *guest, request, outparam value) error {
+		g.want("none", web+"[method]incoming-request.authority", request)
+		body, out := g.respond(outparam)
+		g.drop("output", out)
+		g.want("ok", web+"[static]outgoing-body.finish", body, none)
+		return nil
+	})
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 || len(failed.list) > 0 {
+		t.Errorf("%v, %v, %q", resp, err, failed.list)
+	}
+}
