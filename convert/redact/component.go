@@ -75,6 +75,9 @@ var handlers = map[string]func(*tracker, *format.Event){
 	"wasi:io/streams#[method]output-stream.blocking-write-and-flush": (*tracker).streamWrite,
 	"wasi:io/streams#[method]output-stream.splice":                   (*tracker).splice,
 	"wasi:io/streams#[method]output-stream.blocking-splice":          (*tracker).splice,
+	"wasi:cli/stdin#get-stdin":                                       func(t *tracker, e *format.Event) { t.standard(e, inputStream, 0) },
+	"wasi:cli/stdout#get-stdout":                                     func(t *tracker, e *format.Event) { t.standard(e, outputStream, 1) },
+	"wasi:cli/stderr#get-stderr":                                     func(t *tracker, e *format.Event) { t.standard(e, outputStream, 2) },
 	"wasi:filesystem/preopens#get-directories":                       (*tracker).directories,
 	"wasi:filesystem/types#[method]descriptor.open-at":               (*tracker).openAt,
 	"wasi:filesystem/types#[method]descriptor.read":                  (*tracker).fileRead,
@@ -138,6 +141,12 @@ func (t *tracker) through(e *format.Event, key streamKey, x *text) {
 		f.advance(e, x)
 	}
 	x.stream.short = isCut(e)
+}
+
+// standard makes all streams that a program gets of its stdin, stdout or stderr
+// the same one: it may get one for each piece of what it writes.
+func (t *tracker) standard(e *format.Event, kind streamKind, number int64) {
+	t.open(streamKey{e.Task, kind, e.Value}, &file{key: streamKey{e.Task, standard, number}, at: -1})
 }
 
 // isCut: the text of a call was not kept whole. Value is the number of its bytes.

@@ -36,6 +36,7 @@ var ctx = context.Background()
 var components = []format.Function{
 	{Module: "wasi:io/streams@0.2.0", Name: "[method]input-stream.read", Signature: "func(self: borrow<wasi:io/streams.input-stream>, len: u64) -> result<list<u8>, variant{last-operation-failed(own<wasi:io/error.error>), closed}>"},
 	{Module: "wasi:io/streams@0.2.0", Name: "[method]output-stream.write", Signature: "func(self: borrow<wasi:io/streams.output-stream>, contents: list<u8>) -> result<_, variant{last-operation-failed(own<wasi:io/error.error>), closed}>"},
+	{Module: "wasi:cli/stdout@0.2.0", Name: "get-stdout", Signature: "func() -> own<wasi:io/streams.output-stream>"},
 	{Module: "wasi:http/types@0.2.0", Name: "[method]fields.append", Signature: "func(self: borrow<wasi:http/types.fields>, name: string, value: list<u8>) -> result<_, enum{invalid-syntax, forbidden, immutable}>"},
 	{Module: "wasi:http/types@0.2.0", Name: "[method]fields.get", Signature: "func(self: borrow<wasi:http/types.fields>, name: string) -> list<list<u8>>"},
 	{Module: "wasi:http/types@0.2.0", Name: "[method]fields.entries", Signature: "func(self: borrow<wasi:http/types.fields>) -> list<tuple<string, list<u8>>>"},
@@ -46,6 +47,7 @@ var components = []format.Function{
 	{Module: "wasi:filesystem/types@0.2.0", Name: "[method]descriptor.read-via-stream", Signature: "func(self: borrow<wasi:filesystem/types.descriptor>, offset: u64) -> result<own<wasi:io/streams.input-stream>, enum{access}>"},
 	{Module: "wasi:filesystem/types@0.2.0", Name: "[method]descriptor.read", Signature: "func(self: borrow<wasi:filesystem/types.descriptor>, length: u64, offset: u64) -> result<tuple<list<u8>, bool>, enum{access}>"},
 	{Module: "env", Name: "log", Compare: true},
+	{Module: "wasi:io/streams", Name: "output-stream"}, // that is dropped
 }
 
 // names returns the dictionaries of the tests' traces.
@@ -464,6 +466,18 @@ func TestSplit(t *testing.T) {
 	got := maskedTexts(t, regexps("geheim(?:er)?"), fdWrite(1, "say geh"), fdRead(0, "ge"), fdRead(4, "hei"), fdWrite(1, "eim"), fdRead(0, "heim!"), fdRead(5, "geheim"),
 		event("fd_pread", 0, 3, "", "geh", 6, 64, 1, 100, 32), fdWrite(1, "."), event("fd_pread", 0, 3, "", "eim", 6, 64, 1, 103, 32))
 	checkTexts(t, got, "say xxx", "xx", "hei", "xxx", "xxxx!", "xxxxxx", "xxx", ".", "xxx")
+}
+
+// What a component prints is one stream, however often it gets that.
+func TestSplitOnStdout(t *testing.T) {
+	write := func(stream int64, text string) format.Event {
+		return event("[method]output-stream.write", 0, 0, blob(text), "\x00", stream)
+	}
+	stdout := func(number int64) format.Event { return event("get-stdout", -1, number, "", "") }
+	drop := event("output-stream", -1, 0, "", "", 1)
+	drop.Kind, drop.Has = format.KindDrop, drop.Has&^format.HasValue
+	got := maskedTexts(t, regexps("geheim"), write(3, "geheim"), stdout(1), write(1, "geh"), drop, stdout(1), stdout(2), write(2, "e"), write(1, "im"), write(3, "geh"), drop, write(1, "eim"))
+	checkTexts(t, got, blob("xxxxxx")+"\x00", "", blob("xxx")+"\x00", "", "", "", blob("x")+"\x00", blob("xx")+"\x00", blob("geh")+"\x00", "", blob("eim")+"\x00")
 }
 
 // The pieces of a stream end with it: a descriptor is used again.

@@ -64,6 +64,7 @@ const (
 	outputStream                   // the same
 	fileReads                      // from a descriptor of a component
 	fileWrites                     // to it
+	standard                       // stdin, stdout or stderr of a component, whatever its number
 	descriptor                     // of a component: no stream, but it has a path
 	guestMemory                    // what the host wrote there
 	peeks                          // what was read and left to be read again
