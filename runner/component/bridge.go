@@ -135,6 +135,7 @@ func (s *store) hostModule(ctx context.Context, list []hostExport) (api.Module, 
 	if err != nil {
 		return nil, err
 	}
+	s.hosts = append(s.hosts, compiled)
 	m, err := s.program.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
 		return nil, err

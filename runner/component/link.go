@@ -53,6 +53,7 @@ type store struct {
 	host    Host
 	types   map[string]*resourceType // of the host, by name
 	modules []api.Module             // core instances, in order
+	hosts   []wazero.CompiledModule  // functions of the host, compiled for this run
 	missing []string                 // imports that the host lacks
 
 	instances int // of components and core modules
@@ -89,7 +90,10 @@ func (in *Instance) Close(ctx context.Context) error {
 	for _, m := range slices.Backward(in.store.modules) {
 		errs = append(errs, m.Close(ctx))
 	}
-	in.store.modules = nil
+	for _, m := range in.store.hosts {
+		errs = append(errs, m.Close(ctx)) // or the runtime keeps its code
+	}
+	in.store.modules, in.store.hosts = nil, nil
 	return errors.Join(errs...)
 }
 
