@@ -49,7 +49,7 @@ func (g *guestFlags) bindHost(fs *pflag.FlagSet) {
 	g.network(fs)
 	fs.StringVar(&g.cwd, "cwd", "", "let a component begin in the directory `GUEST`")
 	cli.DurationVarP(fs, &g.timeout, "timeout", "", 0, "stop after `DURATION`; this slows tight loops down")
-	cli.SizeVarP(fs, &g.maxMemory, "max-memory", "", 0, "let memory grow to `SIZE` at most, in steps of 64KiB")
+	cli.SizeVarP(fs, &g.maxMemory, "max-memory", "", 0, "let memory grow to `SIZE` at most, in steps of 64KiB; of a component all memories together")
 	fs.StringVar(&g.arg0, "arg0", "", "call the program `NAME` in its arguments instead of the name of its file")
 	g.engine.bind(fs, "engine that executes the program")
 	cli.CompleteFlag(fs, "dir", cli.Dirs())
