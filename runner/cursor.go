@@ -14,14 +14,17 @@ type cursor struct {
 	task    int32
 	limit   int64  // number of the first event that is not replayed, -1 for none
 	onLast  func() // is called when the last event has been left behind; may be nil
+	decoded *decoded
 	batch   *reader.Batch
-	segment int // to be loaded next
-	row     int // in batch
-	end     int // rows of batch that are replayed
-	direct  int // rows that may be taken from the columns, without event and next; at most end
-	fast    int // of these, those that clockRow may take
+	segment int   // to be loaded next
+	until   int   // the segment that is not loaded any more
+	after   int64 // number of the event after all, if until is not the end of the trace
+	row     int   // in batch
+	end     int   // rows of batch that are replayed
+	direct  int   // rows that may be taken from the columns, without event and next; at most end
+	fast    int   // of these, those that clockRow may take
 	count   int64
-	others  map[int32]bool // tasks seen besides
+	others  map[int32]span // tasks seen besides, unless they are known
 	ev      format.Event
 	input   []byte // of part rows before the row
 	output  []byte
@@ -29,8 +32,37 @@ type cursor struct {
 	observe func(number int64, ev *format.Event) // is called with each event that was left behind; may be nil
 }
 
+// span is where the events of a task are: the first and the last of its segments.
+type span struct{ first, last int }
+
+// decoded is the segment that was decoded last.
+type decoded struct {
+	batch   *reader.Batch
+	segment int
+}
+
 func newCursor(f *reader.File, task int32, limit int64) *cursor {
-	return &cursor{f: f, task: task, limit: limit, others: map[int32]bool{}}
+	return &cursor{f: f, task: task, limit: limit, decoded: new(decoded), until: f.Segments(), others: map[int32]span{}}
+}
+
+// other returns a cursor for one of the tasks that c has seen, c being at its
+// end. It reads no more than the task's own segments, of which there may be as
+// many as there are tasks.
+func (c *cursor) other(task int32, where span) *cursor {
+	return &cursor{f: c.f, task: task, limit: c.limit, decoded: c.decoded, segment: where.first, until: where.last + 1, after: c.number(), observe: c.observe}
+}
+
+// saw takes down that the row is one of another task.
+func (c *cursor) saw(task int32) {
+	if c.others == nil {
+		return
+	}
+	s, known := c.others[task]
+	if !known {
+		s.first = c.segment - 1
+	}
+	s.last = c.segment - 1
+	c.others[task] = s
 }
 
 // more goes to the next event of the task. It is false at the end, at the limit
@@ -40,7 +72,7 @@ func (c *cursor) more() bool {
 		for ; c.row < c.end; c.row++ {
 			switch {
 			case c.batch.Task[c.row] != c.task:
-				c.others[c.batch.Task[c.row]] = true
+				c.saw(c.batch.Task[c.row])
 			case c.kind() != format.KindPart:
 				return true
 			default:
@@ -76,14 +108,14 @@ const replayFields = (format.HasOutput<<1 - 1) &^ format.HasDuration
 
 // load reads the next segment.
 func (c *cursor) load() bool {
-	if c.err != nil || c.segment >= c.f.Segments() || c.stopped() {
+	if c.err != nil || c.segment >= c.until || c.stopped() {
 		return false
 	}
 	fields := replayFields
 	if c.observe != nil {
 		fields = 0 // all
 	}
-	b, err := c.f.BatchAfter(c.batch, c.segment, fields)
+	b, err := c.decoded.load(c.f, c.segment, fields)
 	if err != nil {
 		c.err = err
 		return false
@@ -106,6 +138,15 @@ func (c *cursor) load() bool {
 	return true
 }
 
+// load decodes a segment, unless it is the one that was decoded last.
+func (d *decoded) load(f *reader.File, segment int, fields format.Fields) (b *reader.Batch, err error) {
+	if d.batch == nil || d.segment != segment {
+		d.batch, err = f.BatchAfter(d.batch, segment, fields)
+		d.segment = segment
+	}
+	return d.batch, err
+}
+
 // lastRow returns the last row of the task in the batch, -1 if there is none.
 func (c *cursor) lastRow() int {
 	row := c.end - 1
@@ -124,8 +165,11 @@ func (c *cursor) kind() format.Kind { return format.Kind(c.batch.Kind[c.row]) }
 
 // number is that of the event, or of the one after the last.
 func (c *cursor) number() int64 {
-	if c.batch == nil {
+	switch {
+	case c.batch == nil:
 		return 0
+	case c.row == c.end && c.segment == c.until && c.after > 0:
+		return c.after
 	}
 	return c.batch.FirstEvent + int64(c.row)
 }

@@ -42,7 +42,8 @@ func (g *gate) stopWith(ctx context.Context) func() bool {
 }
 
 // collectAtCalls lets garbage be collected in host calls only, until the
-// function returned is called.
-func (g *gate) collectAtCalls() (end func()) {
-	return garbage.AtCalls(func() { g.state.Or(gateCollect) })
+// function returned is called: in those that pass the gate that current returns,
+// which is called in another goroutine.
+func collectAtCalls(current func() *gate) (end func()) {
+	return garbage.AtCalls(func() { current().state.Or(gateCollect) })
 }

@@ -310,7 +310,7 @@ func (c *common) call(ctx context.Context, g guest) (*Result, error) {
 	}
 	defer c.gate.stopWith(ctx)()
 	if c.cfg.Exclusive {
-		defer c.gate.collectAtCalls()()
+		defer collectAtCalls(func() *gate { return c.gate })()
 	}
 	if c.rec != nil {
 		// A fault on the mapped open segment, as of a full disk, is an error.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -31,7 +32,7 @@ type ReplayConfig struct {
 	CacheDir   string        // as in Config
 	Timeout    time.Duration // 0: none
 	Task       *int32        // replay this task alone, such as one served request; nil: all of them
-	Until      int64         // stop before the event of this number; 0: go to the end
+	Until      int64         // stop before the event of this number, in its task; 0: go to the end
 	DumpMemory io.Writer     // gets the memory as it is when the replay ends
 	Exclusive  bool          // as in Config
 	Context    int           // events that a divergence shows before it; 0: 5, negative: none
@@ -143,10 +144,11 @@ type replay struct {
 	returned uint32              // exit code of a command that returned
 	out      map[int64]io.Writer // what stdout and stderr are by now
 	result   *Result
-	partial  bool     // a task has no end
-	gate     *gate    // of the task
-	err      error    // why the replay was ended
-	stack    []string // of the guest then
+	partial  bool                 // a task has no end
+	gate     *gate                // of the task
+	current  atomic.Pointer[gate] // the same, for other goroutines
+	err      error                // why the replay was ended
+	stack    []string             // of the guest then
 }
 
 func newReplay(ctx context.Context, f *reader.File, cfg *ReplayConfig) (*replay, error) {
@@ -330,35 +332,46 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 		limit = r.cfg.Until
 	}
 	began := time.Now()
-	tasks, done := []int32{0}, map[int32]bool{0: true}
-	if r.cfg.Task != nil {
-		tasks = []int32{*r.cfg.Task}
+	if r.cfg.Exclusive {
+		r.current.Store(new(gate))
+		defer collectAtCalls(r.current.Load)()
 	}
-	for len(tasks) > 0 && r.err == nil {
-		r.cur = newCursor(r.f, tasks[0], limit)
-		r.cur.observe = r.observer()
-		r.result.End = EndCut
-		if r.empty() {
-			r.result.End = EndExit
-		} else {
-			r.task(ctx)
-		}
-		if errors.Is(r.err, errLast) {
-			r.result.End, r.err, r.stack = EndCut, nil, nil
-		}
-		r.partial = r.partial || r.result.End == EndCut
-		r.result.Events += r.cur.count
-		tasks = tasks[1:]
-		for t := range r.cur.others {
-			if !done[t] && r.cfg.Task == nil {
-				done[t] = true
-				tasks = append(tasks, t)
+	var task int32
+	if r.cfg.Task != nil {
+		task = *r.cfg.Task
+	} else if ev, err := r.f.EventAt(limit); err == nil {
+		task = ev.Task // the others have nothing to do with it
+	}
+	cur := newCursor(r.f, task, limit)
+	cur.observe = r.observer()
+	r.replayTask(ctx, cur)
+	if r.cfg.Task == nil {
+		// In this order, so that what they print comes in the same each time.
+		for _, task := range slices.Sorted(maps.Keys(cur.others)) {
+			if r.err != nil {
+				break
 			}
+			r.replayTask(ctx, cur.other(task, cur.others[task]))
 		}
-		slices.Sort(tasks) // so that what they print comes in the same order each time
 	}
 	r.result.Duration = time.Since(began)
 	return r.finish()
+}
+
+// replayTask replays the events of a cursor.
+func (r *replay) replayTask(ctx context.Context, cur *cursor) {
+	r.cur = cur
+	r.result.End = EndCut
+	if r.empty() {
+		r.result.End = EndExit
+	} else {
+		r.task(ctx)
+	}
+	if errors.Is(r.err, errLast) {
+		r.result.End, r.err, r.stack = EndCut, nil, nil
+	}
+	r.partial = r.partial || r.result.End == EndCut
+	r.result.Events += r.cur.count
 }
 
 // empty: there are tasks, but the one that the cursor is at never began.
@@ -432,10 +445,8 @@ func (r *replay) task(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.gate = new(gate)
+	r.current.Store(r.gate)
 	defer r.gate.stopWith(ctx)()
-	if r.cfg.Exclusive {
-		defer r.gate.collectAtCalls()()
-	}
 	if r.cut && r.cfg.Until == 0 {
 		r.cur.watch(func() { time.AfterFunc(lastGrace, func() { cancel(errLast) }) })
 	}

@@ -186,6 +186,16 @@ func TestReplayTask(t *testing.T) {
 	if events != recorded.Events {
 		t.Errorf("%d events in all, want %d", events, recorded.Events)
 	}
+	for _, ev := range eventsOf(t, s.path) {
+		if ev.Task != 2 || ev.Kind != format.KindCall {
+			continue
+		}
+		result, _, _, err := replayed(t, s.path, ReplayConfig{Until: ev.Seq})
+		if err != nil || result.End != EndUntil || len(result.Stack) == 0 || result.Events > 2 {
+			t.Errorf("until event %d: %+v, %v", ev.Seq, result, err)
+		}
+		break
+	}
 	missing := int32(5)
 	_, _, _, err = replayed(t, s.path, ReplayConfig{Task: &missing})
 	var e *TaskError
