@@ -403,6 +403,8 @@ func (f *finder) pairs(e *format.Event) error {
 		return nil
 	case fn.name == "environ_get":
 		return f.environ(e, fn.fn)
+	case fn.sig == nil:
+		return nil
 	case fn.name == "wasi:cli/environment#get-environment":
 		return f.environment(e)
 	case fn.name == "wasi:http/outgoing-handler#handle" && len(fn.sig.Params) > 0 && fn.sig.Params[0].Type.Kind == canon.String:

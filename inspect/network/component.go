@@ -198,8 +198,8 @@ func (c *componentFunctions) describe(e *format.Event) *componentFunction {
 	module, name := modules[e.Module], functions[e.Function]
 	if e.Kind == format.KindDrop {
 		typ := module + "." + name
-		if steps[typ] == nil && socketSteps[typ] == nil {
-			return nil
+		if strings.Contains(typ, "#") || steps[typ] == nil && socketSteps[typ] == nil {
+			return nil // a function is no resource, whatever the trace says
 		}
 		return &componentFunction{step: steps[typ], socket: socketSteps[typ], resource: typ}
 	}

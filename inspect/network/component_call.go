@@ -403,17 +403,26 @@ func errorText(d *canon.Decoder, result *canon.Type) string {
 	return string(canon.AppendTextFrom(nil, result.Err, d, maxLine))
 }
 
+// outcome returns the type of what a future has given, which out then stands at,
+// nil where there is nothing yet.
+func (c *componentCall) outcome() *canon.Type {
+	t := c.fn.sig.Result
+	if t == nil || t.Kind != canon.Option || t.Elem.Kind != canon.Result || !c.out.Some() || c.out.IsErr() {
+		return nil
+	}
+	if t = t.Elem.Elem; t == nil || t.Kind != canon.Result {
+		return nil
+	}
+	return t
+}
+
 // answered takes the response to a request, once it is there.
 func (c *componentCall) answered() {
-	s := c.own()
-	t := c.fn.sig.Result
-	if s == nil || t.Kind != canon.Option || t.Elem.Kind != canon.Result || !c.out.Some() || c.out.IsErr() {
+	s, result := c.own(), c.outcome()
+	if s == nil || result == nil {
 		return
 	}
-	e, result := s.exchange, t.Elem.Elem
-	if result == nil || result.Kind != canon.Result {
-		return
-	}
+	e := s.exchange
 	if c.out.IsErr() {
 		e.fail("no response: " + errorText(&c.out, result))
 		e.Response.LastNS = c.ev.Time
@@ -540,13 +549,8 @@ func (c *componentCall) finishIncoming() {
 // trailers takes what follows a body that was received, which has come to its
 // end.
 func (c *componentCall) trailers() {
-	s := c.own()
-	t := c.fn.sig.Result
-	if s == nil || t.Kind != canon.Option || t.Elem.Kind != canon.Result || !c.out.Some() || c.out.IsErr() {
-		return
-	}
-	result := t.Elem.Elem
-	if result == nil || result.Kind != canon.Result {
+	s, result := c.own(), c.outcome()
+	if s == nil || result == nil {
 		return
 	}
 	m := s.message()

@@ -247,6 +247,34 @@ func (t *tape) exchanges(tb testing.TB) []*Exchange {
 	return list
 }
 
+// What is dropped may have the name of a function, which then has no types.
+func TestHostileDrops(t *testing.T) {
+	for name := range testTypes {
+		var p tape
+		p.newRequest(0, "/")
+		p.drop(name, 1)
+		p.exit()
+		if list := p.exchanges(t); len(list) > 0 {
+			t.Errorf("%s: %d exchanges, want none", name, len(list))
+		}
+	}
+}
+
+// A function may have other types than WASI says: each in turn returns nothing.
+func TestHostileTypes(t *testing.T) {
+	var whole tape
+	for _, test := range componentTests {
+		whole.task++
+		test.tape(&whole)
+	}
+	whole.sockets()
+	for name, typ := range testTypes {
+		testTypes[name], _, _ = strings.Cut(typ, " -> ")
+		whole.exchanges(t)
+		testTypes[name] = typ
+	}
+}
+
 // newRequest makes outgoing-request#1 of fields#1.
 func (t *tape) newRequest(method int, path string) {
 	t.http("[constructor]fields", nil, values{1})
