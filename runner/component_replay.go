@@ -290,7 +290,7 @@ func writeZeros(w io.Writer, n uint64) error {
 	zeros := make([]byte, min(n, 4096))
 	for ; n > 0; n -= uint64(len(zeros)) {
 		zeros = zeros[:min(n, uint64(len(zeros)))]
-		if _, err := w.Write(zeros); err != nil {
+		if err := writeWhole(w, zeros); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"io"
 	"reflect"
 
 	"github.com/tetratelabs/wazero/api"
@@ -44,6 +45,19 @@ func hashMemories(list []api.Memory) (uint64, bool) {
 		h.Write(memory.Bytes(m))
 	}
 	return h.Sum64(), true
+}
+
+// dumpMemories writes memories one after the other, if there is a w.
+func dumpMemories(w io.Writer, list []api.Memory) error {
+	for _, m := range list {
+		if w == nil {
+			break
+		}
+		if err := writeWhole(w, memory.Bytes(m)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // memoryCache finds the memory of the module that calls a host function, which

@@ -30,9 +30,10 @@ type Module struct {
 	Bytes []byte
 }
 
-// Load reads a module from a file. Its errors are of type *fs.PathError or
-// match ErrNotWasm. Of what is no module, however large, only the first bytes are
-// read. What in the file's name is no UTF-8 is replaced in that of the module.
+// Load reads a module from a file. Its errors are of type *fs.PathError, match
+// ErrNotWasm, or tell that it has more than 1 GiB. Of what is no module, however
+// large, only the first bytes are read. What in the file's name is no UTF-8 is
+// replaced in that of the module.
 func Load(path string) (Module, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -47,17 +48,30 @@ func Load(path string) (Module, error) {
 	if err := m.Check(); err != nil && !errors.Is(err, ErrComponent) {
 		return Module{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-		data.Grow(int(info.Size()) + bytes.MinRead)
-	}
-	if _, err := data.ReadFrom(file); err != nil {
+	info, err := file.Stat()
+	if err != nil {
 		return Module{}, err
+	}
+	size := info.Size() // 0 of a pipe
+	if size <= maxModule {
+		data.Grow(int(size) + bytes.MinRead)
+		if _, err := data.ReadFrom(io.LimitReader(file, maxModule)); err != nil {
+			return Module{}, err
+		}
+	}
+	if max(size, int64(data.Len())) > maxModule {
+		return Module{}, fmt.Errorf("%s: expected a module of at most %d bytes, found more", path, maxModule)
 	}
 	m.Bytes = data.Bytes()
 	return m, nil
 }
 
-const preamble = 8 // bytes of a module's magic, u16 version and u16 layer
+const (
+	preamble = 8 // bytes of a module's magic, u16 version and u16 layer
+	// maxModule is how large a module may be, in bytes. Browsers have the same
+	// limit.
+	maxModule = 1 << 30
+)
 
 var wasmMagic = []byte("\x00asm")
 

@@ -47,6 +47,12 @@ func TestLoad(t *testing.T) {
 	if _, err := Load(large.Name()); !errors.Is(err, ErrNotWasm) {
 		t.Errorf("a terabyte of zeros: %v", err)
 	}
+	if _, err := large.WriteAt([]byte("\x00asm\x01\x00\x00\x00"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(large.Name()); err == nil || !strings.Contains(err.Error(), "at most 1073741824 bytes") {
+		t.Errorf("a terabyte that begins like a module: %v", err)
+	}
 	if _, err := Load(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}

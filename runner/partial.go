@@ -19,7 +19,6 @@ import (
 	"github.com/tracetool/tracetool/format/canon"
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/runner/component"
-	"github.com/tracetool/tracetool/runner/memory"
 	"github.com/tracetool/tracetool/runner/wasip2"
 	"github.com/tracetool/tracetool/runner/wasip2/http1"
 )
@@ -302,12 +301,8 @@ func (a *answers) finish(result *Result, err error, s *componentSession) (*Resul
 	case errors.Is(a.err, errLast):
 		result.End, a.err = EndCut, nil
 	}
-	if a.cfg.DumpMemory != nil {
-		for _, mem := range memoriesOf(s.instance) {
-			if _, err := a.cfg.DumpMemory.Write(memory.Bytes(mem)); err != nil {
-				return result, errors.Join(a.err, err)
-			}
-		}
+	if err := dumpMemories(a.cfg.DumpMemory, memoriesOf(s.instance)); err != nil {
+		return result, errors.Join(a.err, err)
 	}
 	return result, a.err
 }

@@ -407,12 +407,8 @@ func (r *replay) finish() (*Result, error) {
 		r.result.End = EndCut
 	}
 	r.result.MemoryHash, r.result.HasMemory = hashMemories(r.memories())
-	if r.cfg.DumpMemory != nil {
-		for _, mem := range r.memories() {
-			if _, err := r.cfg.DumpMemory.Write(memory.Bytes(mem)); err != nil {
-				return r.result, errors.Join(r.err, err)
-			}
-		}
+	if err := dumpMemories(r.cfg.DumpMemory, r.memories()); err != nil {
+		return r.result, errors.Join(r.err, err)
 	}
 	return r.result, r.err
 }

@@ -210,7 +210,8 @@ func (r *replay) output(w io.Writer, fn *function, ev *format.Event, fr *frame, 
 	}
 }
 
-// writeWhole writes to an output of the program that replays.
+// writeWhole writes to what the program that replays has given, which may be
+// no good writer.
 func writeWhole(w io.Writer, p []byte) error {
 	n, err := w.Write(p)
 	if err == nil && n < len(p) {

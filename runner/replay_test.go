@@ -465,6 +465,12 @@ func TestOutputFails(t *testing.T) {
 	if err != nil || result.End != EndExit || !errors.Is(result.OutputErr, io.ErrShortWrite) {
 		t.Errorf("%+v, %v, want a short write", result, err)
 	}
+	if _, err = Replay(t.Context(), open(t, rec.path), ReplayConfig{DumpMemory: limited{&out}, CacheDir: cacheDir}); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("%v, want a short write of the memory", err)
+	}
+	if err := writeZeros(limited{&out}, 10); err != io.ErrShortWrite {
+		t.Errorf("%v, want a short write of zeros", err)
+	}
 }
 
 type failing struct{}
