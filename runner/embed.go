@@ -216,6 +216,7 @@ func (r *Recorder) Module(ctx context.Context, rt wazero.Runtime, m Module, conf
 	r.began(g, instance)
 	if compiled.ExportedFunctions()[exportInitialize] != nil {
 		if _, err := g.Call(ctx, exportInitialize); err != nil {
+			instance.Close(ctx) // the caller has nothing to close
 			return nil, err
 		}
 	}

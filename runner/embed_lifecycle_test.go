@@ -201,6 +201,32 @@ func TestFailedStart(t *testing.T) {
 	})
 }
 
+// The same while _initialize runs, which nobody can close after: its name is free
+// again.
+func TestFailedInitialize(t *testing.T) {
+	onEngines(t, func(t *testing.T, config wazero.RuntimeConfig) {
+		calls := 0
+		e := newHosted(t, config, nil, func() {
+			if calls++; calls == 1 {
+				panic("not yet")
+			}
+		})
+		m := wasmModule{imports: hostModule.imports, funcs: []wasmFunc{{name: "_initialize", body: invoke(0)}}}
+		named := wazero.NewModuleConfig().WithName("named")
+		if _, err := e.rec.Module(t.Context(), e.rt, m.module(), named); err == nil || !strings.Contains(err.Error(), "not yet") {
+			t.Fatalf("%v, want the host's panic", err)
+		}
+		if _, err := e.rec.Module(t.Context(), e.rt, m.module(), named); err != nil {
+			t.Error(err)
+		}
+		if n := len(e.rec.guests); n != 1 {
+			t.Errorf("%d guests are kept, want 1", n)
+		}
+		e.close(t)
+		e.replay(t)
+	})
+}
+
 // cut requires the trace to replay as far as it goes.
 func (e *embedded) cut(t *testing.T) {
 	t.Helper()

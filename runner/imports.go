@@ -8,6 +8,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
+	"github.com/tracetool/tracetool/runner/component"
 )
 
 // Import is something that a module wants from its host.
@@ -55,7 +56,7 @@ func signature(def api.FunctionDefinition) string {
 	types := func(list []api.ValueType) string {
 		names := make([]string, len(list))
 		for i, t := range list {
-			names[i] = typeName(t)
+			names[i] = component.TypeName(t)
 		}
 		return "(" + strings.Join(names, ", ") + ")"
 	}
@@ -64,17 +65,6 @@ func signature(def api.FunctionDefinition) string {
 		s += " -> " + types(def.ResultTypes())
 	}
 	return s
-}
-
-// typeName also knows the types that wazero's API has no name for.
-func typeName(t api.ValueType) string {
-	switch t {
-	case 0x7b:
-		return "v128"
-	case 0x70:
-		return "funcref"
-	}
-	return api.ValueTypeName(t)
 }
 
 // described writes the type of a function of a table as signature does.

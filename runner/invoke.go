@@ -10,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/format/canon"
+	"github.com/tracetool/tracetool/runner/component"
 )
 
 // The exports that start a program, and a library.
@@ -155,7 +156,7 @@ func recordable(def api.FunctionDefinition) error {
 	for _, types := range [][]api.ValueType{def.ParamTypes(), def.ResultTypes()} {
 		for _, t := range types {
 			if t != api.ValueTypeI32 && t != api.ValueTypeI64 && t != api.ValueTypeF32 && t != api.ValueTypeF64 {
-				return fmt.Errorf("expected numbers, found %s", typeName(t))
+				return fmt.Errorf("expected numbers, found %s", component.TypeName(t))
 			}
 		}
 	}

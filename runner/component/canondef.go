@@ -175,7 +175,7 @@ func tooManyResults(t *valType) bool { return t.tooFlat || len(t.flat) > maxFlat
 func typeNames(types []api.ValueType) []string {
 	names := make([]string, len(types))
 	for i, t := range types {
-		names[i] = api.ValueTypeName(t)
+		names[i] = TypeName(t)
 	}
 	return names
 }

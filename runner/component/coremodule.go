@@ -181,6 +181,20 @@ func (s *reader) valueType() api.ValueType {
 	}
 }
 
+// TypeName returns the name of a type of valueType's, also where wazero's API has
+// none for it.
+func TypeName(t api.ValueType) string {
+	switch t {
+	case 0x7b:
+		return "v128"
+	case 0x70:
+		return "funcref"
+	case 0x69:
+		return "exnref"
+	}
+	return api.ValueTypeName(t)
+}
+
 func (s *coreScanner) funcOf(index uint32) coreEntity {
 	if uint64(index) >= uint64(len(s.types)) {
 		s.fail("type %d of %d", index, len(s.types))
@@ -390,7 +404,7 @@ func (e coreEntity) signature() string {
 			if i > 0 {
 				s += ", "
 			}
-			s += api.ValueTypeName(t)
+			s += TypeName(t)
 		}
 		return s + ")"
 	}

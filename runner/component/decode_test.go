@@ -175,6 +175,14 @@ func coreModuleOf(section string) string {
 	return string(rune(sectionCoreModule)) + string(rune(len(content))) + content
 }
 
+// TestTypeName: errors have names for all types that a core function may have.
+func TestTypeName(t *testing.T) {
+	e := coreEntity{sort: coreFunc, params: []byte{0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f, 0x69}}
+	if got, want := e.signature(), "(i32, i64, f32, f64, v128, funcref, externref, exnref) -> ()"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestPreamble(t *testing.T) {
 	for _, tt := range []struct{ data, want string }{
 		{"\x00asm\x0e\x00\x01\x00", "unsupported at byte 4: version 0xe of the format of components, expected 0xd"},

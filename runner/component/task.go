@@ -38,7 +38,7 @@ func (d *definition) taskBuiltin(in *reader, code byte) {
 	switch code {
 	case canonContextGet, canonContextSet:
 		if t := in.byte(); in.err == nil && t != i32 {
-			in.fail("a number of %s in the context of a task, want an i32", api.ValueTypeName(t))
+			in.fail("a number of %s in the context of a task, want an i32", TypeName(t))
 		}
 		if st.slot = in.u32(); st.slot >= contextSlots {
 			in.fail("number %d of %d in the context of a task", st.slot, contextSlots)

@@ -8,6 +8,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
+	"github.com/tracetool/tracetool/runner/component"
 	"github.com/tracetool/tracetool/runner/host"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/screen"
@@ -85,7 +86,7 @@ func typeNames(list []api.ValueType) (s string) {
 		if i > 0 {
 			s += ", "
 		}
-		s += api.ValueTypeName(t)
+		s += component.TypeName(t)
 	}
 	return s
 }
