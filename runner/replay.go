@@ -81,14 +81,15 @@ func (e *TaskError) Error() string {
 	if len(e.Tasks) == 0 {
 		return fmt.Sprintf("there is no task %d: there are none", e.Task)
 	}
-	return fmt.Sprintf("there is no task %d: there are %s", e.Task, rangesText(e.Tasks))
+	return fmt.Sprintf("there is no task %d: there are %s", e.Task, TasksText(e.Tasks))
 }
 
 // maxRanges is how many ranges of tasks an error lists.
 const maxRanges = 10
 
-// rangesText lists numbers in order: "0 to 3, 7".
-func rangesText(list []int32) string {
+// TasksText lists tasks, which are in order: "0 to 3, 7". Of many it has the first
+// ones.
+func TasksText(list []int32) string {
 	var parts []string
 	for len(list) > 0 {
 		if len(parts) == maxRanges {
@@ -144,7 +145,6 @@ type replay struct {
 	returned uint32              // exit code of a command that returned
 	out      map[int64]io.Writer // what stdout and stderr are by now
 	result   *Result
-	partial  bool                 // a task has no end
 	gate     *gate                // of the task
 	current  atomic.Pointer[gate] // the same, for other goroutines
 	err      error                // why the replay was ended
@@ -370,7 +370,9 @@ func (r *replay) replayTask(ctx context.Context, cur *cursor) {
 	if errors.Is(r.err, errLast) {
 		r.result.End, r.err, r.stack = EndCut, nil, nil
 	}
-	r.partial = r.partial || r.result.End == EndCut
+	if r.result.End == EndCut {
+		r.result.Cut = append(r.result.Cut, cur.task)
+	}
 	r.result.Events += r.cur.count
 }
 
@@ -403,7 +405,7 @@ func (r *replay) finish() (*Result, error) {
 		r.result.End, r.err = EndTimeout, nil
 	case errors.Is(r.err, context.Canceled):
 		r.result.End, r.err = EndCancelled, nil
-	case r.partial:
+	case len(r.result.Cut) > 0:
 		r.result.End = EndCut
 	}
 	r.result.MemoryHash, r.result.HasMemory = hashMemories(r.memories())

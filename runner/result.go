@@ -44,6 +44,7 @@ type Result struct {
 	Stack      []string      // guest's stack at EndUntil, see Trap
 	Invoked    []Invocation  // what Config.Invoke named, as far as it returned
 	Warnings   []string      // replay: why it may differ on this machine
+	Cut        []int32       // replay: the tasks that have no end, in order
 	// OutputErr is the first error of writing to Stdout or Stderr in a replay,
 	// which goes on without.
 	OutputErr error

@@ -209,7 +209,7 @@ func TestReplayTask(t *testing.T) {
 	for i := range int32(100) {
 		odd = append(odd, 2*i+1)
 	}
-	if got := rangesText(odd); got != "1, 3, 5, 7, 9, 11, 13, 15, 17, 19, ..." {
+	if got := TasksText(odd); got != "1, 3, 5, 7, 9, 11, 13, 15, 17, 19, ..." {
 		t.Error(got)
 	}
 }
@@ -390,6 +390,9 @@ func TestServeStopped(t *testing.T) {
 		}
 		if !slices.Equal(s.failed, []string{tt.want}) {
 			t.Errorf("%q, want %q", s.failed, tt.want)
+		}
+		if r, _, _, err := replayed(t, s.path, ReplayConfig{}); err != nil || r.End != EndCut || !slices.Equal(r.Cut, []int32{0}) {
+			t.Errorf("replay: %+v, %v, want task 0 cut", r, err)
 		}
 	}
 }

@@ -232,6 +232,10 @@ func (v *replayVerb) show(streams *cli.IO, f *reader.File, path string, r *runne
 		showStack(streams.Stderr, r.Stack)
 		return
 	case runner.EndCut:
+		if p := f.Header().Program; p != nil && p.Embedded {
+			streams.Warnf("%s: replayed %s; the guest was stopped or its recording cut short in task %s", path, plural(r.Events, "event"), runner.TasksText(r.Cut))
+			break
+		}
 		streams.Warnf("%s was cut short: it ends after %s", path, plural(r.Events, "event"))
 	case runner.EndTimeout:
 		streams.Warnf("stopped after %s: --timeout passed", plural(r.Events, "event"))

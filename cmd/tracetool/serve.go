@@ -21,7 +21,7 @@ var serveCommand = &cli.Command{
 
 "tracetool replay" calls the component again for each request, or with --task for one, with nothing but the trace, and compares what it answers. "tracetool inspect --http" lists the requests.
 
-The component gets nothing but what flags give it, as with record; --timeout is for each request.`,
+The component gets nothing but what flags give it, as with record; --timeout is for each request. One that was stopped has no end in the trace: "tracetool replay" replays what there is of it, names its task and exits with 122; the others have their end.`,
 	Examples: []cli.Example{
 		{Command: "tracetool serve app.wasm", What: "Serve on 127.0.0.1:8080 and record into app.trace.arrow"},
 		{Command: "tracetool serve app.wasm --addr :80 --allow-http=api.example.org --env KEY", What: "Serve others, with a server behind it and a variable"},
