@@ -103,7 +103,8 @@ func (e *rowEncoder) append(dst []byte, i int) ([]byte, error) {
 }
 
 // json appends text that its column says is JSON. Whoever wrote the trace may
-// have put anything there.
+// have put anything there. Only between values can there be the end of a line,
+// which would end the record.
 func (e *rowEncoder) json(dst []byte, text string) []byte {
 	e.text = append(e.text[:0], text...)
 	e.check.python = true
@@ -115,10 +116,13 @@ func (e *rowEncoder) json(dst []byte, text string) []byte {
 	} else if !utf8.Valid(e.text) && e.err == nil {
 		e.err = fmt.Errorf("%w: a text that is said to be JSON is not UTF-8", format.ErrCorrupt)
 	}
-	if e.err != nil {
+	switch {
+	case e.err != nil:
 		return dst
+	case strings.IndexByte(text, '\n') >= 0, strings.IndexByte(text, '\r') >= 0:
+		return compact(dst, e.text)
 	}
-	return compact(dst, e.text)
+	return append(dst, text...)
 }
 
 func (m *member) append(dst []byte, i int) []byte {

@@ -44,8 +44,9 @@ func TestTextSaidToBeJSON(t *testing.T) {
 		text, want string // want "" is an error
 	}{
 		{`{"a":1}`, `{"a":1}`},
+		{`{"a": 1}`, `{"a": 1}`},
 		{`NaN`, `NaN`},
-		{"{\n\"a b\": [1,\n2]}", `{"a b":[1,2]}`},
+		{"{\n\"a b\": [1,\r2]}", `{"a b":[1,2]}`},
 		{"x", ""},
 		{"", ""},
 		{`1,"b":2`, ""},
