@@ -21,7 +21,13 @@ import (
 // complete its command line.
 const asApp = "CLI_TEST_AS_APP"
 
+// longEcho makes that program take signals for echoes however late they are.
+const longEcho = "CLI_TEST_LONG_ECHO"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(longEcho) != "" {
+		echo = time.Hour
+	}
 	if os.Getenv(asApp) != "" {
 		ctx, stop := Signals(context.Background())
 		code := fakeApp().Main(ctx, System(), os.Args[1:])
@@ -176,7 +182,11 @@ func waitCommand() *Command {
 			deaf := fs.Bool("deaf", false, "do not listen")
 			return func(ctx context.Context, io *IO, _ []string) error {
 				for *deaf || ctx.Err() == nil {
-					if _, err := fmt.Fprintln(io.Stdout, "waiting"); err != nil {
+					state := "waiting"
+					if ctx.Err() != nil {
+						state = "signalled"
+					}
+					if _, err := fmt.Fprintln(io.Stdout, state); err != nil {
 						return err
 					}
 					time.Sleep(time.Millisecond)

@@ -15,7 +15,7 @@
 //   - Help that was asked for goes to stdout with exit code 0. A mistake goes to
 //     stderr in a few lines, with exit code 2 and a suggestion.
 //   - A stdout whose reader has gone ends the command quietly with 0; SIGINT and
-//     SIGTERM end it with 130 and 143.
+//     SIGTERM end it with 130 and 143, a second one at once.
 //
 // The package adds the commands version, help, completion and man.
 package cli

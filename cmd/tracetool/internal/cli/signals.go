@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// echo is how soon after SIGTERM another is not a second one: timeout(1) sends it
-// to the process and then to the group that it is in.
-const echo = 50 * time.Millisecond
+// echo is how soon after a signal the same one is no second one: timeout(1) sends
+// its own, of whichever kind, to the process and then to the group that it is in.
+// Nobody who sees that the process goes on is as quick.
+var echo = 50 * time.Millisecond
 
 // Signals returns a context that SIGINT, SIGTERM or SIGHUP cancels, for [App.Main]
 // to end with 130, 143 or 129. A second SIGINT or SIGTERM ends the process at once,
-// after what [AtOnce] says; a second SIGHUP does not, for a terminal that is closed
-// sends several. From here on a write to a pipe without reader is an error rather
+// after what [AtOnce] says, unless it is the first one's echo within 50 ms; a second
+// SIGHUP does not, for a terminal that is closed sends several. From here on a write to a pipe without reader is an error rather
 // than the process's end, so that temporary files are removed. The function returned
 // undoes the first two.
 func Signals(parent context.Context) (context.Context, func()) {
@@ -29,16 +30,15 @@ func Signals(parent context.Context) (context.Context, func()) {
 	}
 	done := make(chan struct{})
 	go func() {
-		var terminated time.Time
+		var caught os.Signal
+		var at time.Time
 		for {
 			select {
 			case sig := <-signals:
-				if sig == syscall.SIGTERM {
-					if time.Since(terminated) < echo {
-						continue
-					}
-					terminated = time.Now()
+				if sig == caught && time.Since(at) < echo {
+					continue
 				}
+				caught, at = sig, time.Now()
 				if ctx.Err() != nil && sig != syscall.SIGHUP {
 					endAtOnce((&signalError{sig}).code())
 				}
