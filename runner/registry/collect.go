@@ -22,7 +22,8 @@ type Garbage struct {
 
 // Collect finds the modules that no recording refers to and what processes that
 // died have left, and removes it unless it is only to be listed. Nobody adds to
-// the registry meanwhile. A recording that cannot be read keeps all modules: one
+// the registry meanwhile. Files of names that the registry does not give are left
+// alone. A recording that cannot be read keeps all modules: one
 // of them may be its own.
 func (r *Registry) Collect(ctx context.Context, remove bool) ([]Garbage, error) {
 	unlock, err := r.lock(true)
@@ -50,7 +51,7 @@ func (r *Registry) garbage(ctx context.Context) ([]Garbage, error) {
 	}
 	modules, err := r.look(modulesDir, func(name string) string {
 		digest, isModule := strings.CutSuffix(name, moduleSuffix)
-		if isModule && used != nil && !used[digest] {
+		if isModule && isDigest(digest) && used != nil && !used[digest] {
 			return "module"
 		}
 		return ""
@@ -60,7 +61,8 @@ func (r *Registry) garbage(ctx context.Context) ([]Garbage, error) {
 	}
 	processes, err := r.look(processesDir, func(name string) string {
 		trace, isSidecar := strings.CutSuffix(name, format.SidecarSuffix)
-		if isSidecar && !exists(r.path(processesDir, trace)) && !reader.Recording(r.path(processesDir, trace)) {
+		id, isTrace := strings.CutSuffix(trace, format.Extension)
+		if isSidecar && isTrace && isProcess(id) && !exists(r.path(processesDir, trace)) && !reader.Recording(r.path(processesDir, trace)) {
 			return "open segment"
 		}
 		return ""
@@ -69,7 +71,8 @@ func (r *Registry) garbage(ctx context.Context) ([]Garbage, error) {
 		return nil, err
 	}
 	profiles, err := r.look(profilesDir, func(name string) string {
-		if process, _, _ := strings.Cut(name, "."); !exists(r.TracePath(process)) {
+		process, _, _ := strings.Cut(name, ".")
+		if strings.HasSuffix(name, profileSuffix) && isProcess(process) && !exists(r.TracePath(process)) {
 			return "profile"
 		}
 		return ""

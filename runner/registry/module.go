@@ -56,9 +56,11 @@ func (r *Registry) writeModule(path string, data []byte) error {
 // hex are somebody else's.
 func (r *Registry) digests() ([]string, error) {
 	names, err := r.names(modulesDir, moduleSuffix)
-	return slices.DeleteFunc(names, func(name string) bool {
-		return len(name) != 2*sha256.Size || strings.Trim(name, "0123456789abcdef") != ""
-	}), err
+	return slices.DeleteFunc(names, func(name string) bool { return !isDigest(name) }), err
+}
+
+func isDigest(name string) bool {
+	return len(name) == 2*sha256.Size && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 // Module returns the bytes of a module by its sha256 in hex, checked against

@@ -74,7 +74,14 @@ func (r *Registry) TracePath(id string) string { return r.path(processesDir, id+
 // time. Files whose names are no ids are somebody else's.
 func (r *Registry) IDs() ([]string, error) {
 	names, err := r.names(processesDir, format.Extension)
-	return slices.DeleteFunc(names, func(name string) bool { return uuid.Validate(name) != nil }), err
+	return slices.DeleteFunc(names, func(name string) bool { return !isProcess(name) }), err
+}
+
+// isProcess reports whether a name is an id of a process as it is written: of the
+// forms that UUIDs have elsewhere none is.
+func isProcess(name string) bool {
+	id, err := uuid.Parse(name)
+	return err == nil && id.String() == name
 }
 
 // Readers is how many traces are read at once: while one waits for the disk

@@ -38,8 +38,8 @@ func (r *Registry) Begin() (*Recording, error) {
 // that it has. KeepModule, Commit and End are for its caller, and the writing of
 // the file at Path. The error is fs.ErrExist if the recording is there.
 func (r *Registry) Import(id string) (*Recording, error) {
-	if _, err := uuid.Parse(id); err != nil {
-		return nil, fmt.Errorf("id %q of the trace: %w", id, err)
+	if !isProcess(id) {
+		return nil, fmt.Errorf("id %q of the trace, want a UUID in lower case", id)
 	}
 	rec := &Recording{ID: id, registry: r, unlock: func() {}}
 	if exists(rec.Path()) {

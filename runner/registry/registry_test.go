@@ -147,7 +147,7 @@ func TestCollect(t *testing.T) {
 	if err := os.Remove(gone.Path()); err != nil { // by hand: its profile and module stay
 		t.Fatal(err)
 	}
-	for _, path := range []string{r.path(modulesDir, "x.wasm.1.tmp"), r.path(processesDir, "y.trace.arrow.open")} {
+	for _, path := range []string{r.path(modulesDir, "x.wasm.1.tmp"), gone.Path() + ".open"} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -176,13 +176,23 @@ func TestForeignFiles(t *testing.T) {
 	if err := os.Rename(renamed.Path(), r.path(processesDir, "zz.trace.arrow")); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{r.path(processesDir, "z\x1b[31m.trace.arrow.txt"), r.path(modulesDir, "abc.wasm.txt")} {
+	hex := strings.ReplaceAll(rec.ID, "-", "")
+	for _, path := range []string{
+		r.path(processesDir, "z\x1b[31m.trace.arrow.txt"), r.path(processesDir, "z.open"), r.path(processesDir, "z.trace.arrow.open"),
+		r.path(processesDir, hex+".trace.arrow.open"), r.path(modulesDir, "abc.wasm.txt"), r.path(modulesDir, "abc.wasm"),
+		r.path(profilesDir, "abc.pb.gz"), r.path(profilesDir, hex+".cpu.pb.gz"), r.path(profilesDir, "notes"),
+	} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(r.path(modulesDir, "abc.wasm"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{hex, "urn:uuid:" + rec.ID, "{" + rec.ID + "}", strings.ToUpper(rec.ID)} {
+		if isProcess(name) {
+			t.Errorf("%s is an id", name)
+		}
+		if _, err := r.Import(name); err == nil {
+			t.Errorf("a trace is imported under the id %s", name)
+		}
 	}
 	if id, err := r.FindProcess(Latest); err != nil || id != rec.ID {
 		t.Errorf("latest is %q, %v, want %q", id, err, rec.ID)
@@ -195,8 +205,8 @@ func TestForeignFiles(t *testing.T) {
 		t.Errorf("%+v, %v, want two modules", modules, err)
 	}
 	list, err := r.Collect(t.Context(), false)
-	if err != nil || len(list) != 1 || filepath.Base(list[0].Path) != "abc.wasm" {
-		t.Errorf("garbage %+v, %v, want abc.wasm", list, err)
+	if err != nil || len(list) != 0 {
+		t.Errorf("garbage %+v, %v, want none", list, err)
 	}
 }
 
