@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/tracetool/tracetool/format"
@@ -38,7 +37,7 @@ func (p Problem) String() string { return escape(p.Error) }
 // report function, which may be nil, is given each problem as it is found. The
 // error is of what kept the checks from being made, not of what they found.
 func Verify(ctx context.Context, path string, o reader.Options, wantRoot string, report func(Problem)) (*Verification, error) {
-	file, err := os.Open(path)
+	file, err := reader.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}

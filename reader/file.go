@@ -56,7 +56,7 @@ type File struct {
 // its sidecar are the last segments; a trace whose tail was torn by the death
 // of its recorder opens too if the sidecar is there.
 func Open(path string, o Options) (*File, error) {
-	r, err := openFile(path)
+	r, err := OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +71,10 @@ func Open(path string, o Options) (*File, error) {
 	return f, nil
 }
 
-// openFile opens a file. What is none, such as a named pipe, cannot be read at any
-// place, and merely to open it may last until somebody writes into it.
-func openFile(path string) (*os.File, error) {
+// OpenFile opens a file that may be a trace. What is none, such as a named pipe,
+// is an error that matches format.ErrNotTrace: it cannot be read at any place, and
+// merely to open it may last until somebody writes into it.
+func OpenFile(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		s := &source{path: path}
 		return nil, s.notTrace("not a file but " + modeName(info.Mode()))

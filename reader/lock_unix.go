@@ -9,7 +9,7 @@ import (
 // sidecarLocked reports whether a recorder holds the lock of a sidecar, by
 // taking a shared one for an instant.
 func sidecarLocked(path string) bool {
-	f, err := openFile(path)
+	f, err := OpenFile(path)
 	if err != nil {
 		return false
 	}

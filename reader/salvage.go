@@ -46,7 +46,7 @@ func Salvage(r io.ReaderAt, size int64, o Options) (*Salvaged, error) {
 // SalvagePath is Salvage for a file and the sidecar that a recorder left
 // beside it, unless Options.NoSidecar is set. Close the result.
 func SalvagePath(path string, o Options) (*Salvaged, error) {
-	r, err := openFile(path)
+	r, err := OpenFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ var errMoved = errors.New("the recorder took the slot for another segment")
 
 // readSidecar copies what a sidecar holds; nil if there is none.
 func readSidecar(path string, limits format.Limits) (*sidecar, error) {
-	f, err := openFile(path)
+	f, err := OpenFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

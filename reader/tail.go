@@ -18,7 +18,7 @@ type Tail struct {
 // ReadTail reads the footer of a trace and nothing else, so that thousands of
 // traces can be listed at once. Open tells more, and opens some that are damaged.
 func ReadTail(path string, o Options) (*Tail, error) {
-	r, err := openFile(path)
+	r, err := OpenFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -263,57 +263,6 @@ func TestInterruptedFollowEndsQuietly(t *testing.T) {
 	}
 }
 
-// A pipe that has a name is read as stdin is: once, and until an interrupt.
-func TestNamedPipe(t *testing.T) {
-	dir := t.TempDir()
-	trace, pipe := filepath.Join(dir, "app.trace.arrow"), filepath.Join(dir, "pipe")
-	tool(t, 0, "record", "-q", "../../examples/hello/hello.wasm", "-t", trace)
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Skip(err)
-	}
-	for _, args := range [][]string{{"replay", pipe}, {"diff", pipe, trace}, {"convert", pipe, filepath.Join(dir, "app.jsonl")}} {
-		cmd := exec.Command("cp", trace, pipe)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		tool(t, 0, args...)
-		if err := cmd.Wait(); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	for _, args := range [][]string{{"inspect", pipe}, {"convert", pipe, filepath.Join(dir, "none.jsonl")}} {
-		cmd := exec.Command("tracetool", args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // when it reads
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Process.Signal(syscall.SIGINT)
-		timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
-		if code := exitCode(t, cmd.Wait()); code != 130 {
-			t.Errorf("%s: exit code %d, want 130", args, code)
-		}
-		timer.Stop()
-		w.Close()
-	}
-	if exists(filepath.Join(dir, "none.jsonl")) {
-		t.Error("what was interrupted left a file")
-	}
-
-	cmd := exec.Command("sh", "-c", "echo Hello >"+pipe)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	_, notes := tool(t, 5, "inspect", pipe)
-	wantContains(t, notes, "tracetool: "+pipe+": input: not a trace: a text file, nor JSON")
-	_, notes = tool(t, 5, "recover", "/dev/null", filepath.Join(dir, "out"))
-	wantContains(t, notes, "not a file but a device")
-}
-
 func TestInterruptedConversionLeavesNothing(t *testing.T) {
 	for _, out := range []string{"out.arrow", "out.jsonl"} {
 		dir, temporary := t.TempDir(), t.TempDir()

@@ -132,10 +132,11 @@ func (v *verifyVerb) verifyAll(ctx context.Context, reg *registry.Registry, resu
 		// The module was checked above; one that is missing is no fault of each trace.
 		o := reader.Options{Limits: v.source.limits()}
 		_, err := inspect.Verify(ctx, reg.TracePath(p.ID), o, "", func(found inspect.Problem) { report("process " + p.ID + ": " + found.String()) })
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted meanwhile
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+		case errors.Is(err, format.ErrNotTrace): // but a pipe, say
+			report("process " + p.ID + ": " + err.Error())
+		case err != nil:
 			return err
 		}
 	}

@@ -158,8 +158,8 @@ func removeSidecar(path, id string) error {
 	if err != nil {
 		return nil // no recorder of ours wrote such an id
 	}
-	f, err := os.Open(path + format.SidecarSuffix)
-	if errors.Is(err, os.ErrNotExist) {
+	f, err := reader.OpenFile(path + format.SidecarSuffix)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, format.ErrNotTrace) {
 		return nil
 	}
 	if err != nil {
