@@ -1,11 +1,7 @@
 package convert
 
 import (
-	"errors"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -31,7 +27,7 @@ func newTarget(out Output, from string, opts *Options) (target, error) {
 	if out.Writer != nil {
 		return streamTarget{newTextSink(out.Writer, opts.To == JSON, opts)}, nil
 	}
-	file, err := createFile(out.Path, opts.Force)
+	file, err := writer.CreateNew(out.Path, opts.Force)
 	if err != nil {
 		return nil, err
 	}
@@ -47,78 +43,11 @@ func (streamTarget) abort()        {}
 // fileTarget writes text to a new file.
 type fileTarget struct {
 	*textSink
-	file *newFile
+	file *writer.NewFile
 }
 
-func (t *fileTarget) commit() error { return t.file.commit() }
-func (t *fileTarget) abort()        { t.file.abort() }
-
-// newFile is a file that gets its name when it is complete.
-type newFile struct {
-	*os.File
-	path  string
-	force bool
-}
-
-// createFile creates a file of mode 0600 beside path under a temporary name.
-func createFile(path string, force bool) (*newFile, error) {
-	if err := writer.CheckNew(path, force); err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return nil, asPath(err, path)
-	}
-	return &newFile{file, path, force}, nil
-}
-
-// asPath names the file that was asked for in an error of its temporary one.
-func asPath(err error, path string) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		e.Path = path
-	}
-	return err
-}
-
-// Write names the file that was asked for in its errors.
-func (f *newFile) Write(b []byte) (int, error) {
-	n, err := f.File.Write(b)
-	return n, asPath(err, f.path)
-}
-
-func (f *newFile) abort() {
-	f.File.Close()
-	os.Remove(f.File.Name())
-}
-
-func (f *newFile) commit() error {
-	err := f.File.Sync()
-	if e := f.File.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = f.publish()
-	}
-	os.Remove(f.File.Name())
-	return err
-}
-
-// publish names the file. A link fails where another process has created the
-// file meanwhile; a rename would replace it.
-func (f *newFile) publish() error {
-	if !f.force {
-		err := os.Link(f.File.Name(), f.path)
-		if err == nil || errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		// The file system has no links.
-		if _, err := os.Lstat(f.path); err == nil {
-			return &fs.PathError{Op: "create", Path: f.path, Err: fs.ErrExist}
-		}
-	}
-	return os.Rename(f.File.Name(), f.path)
-}
+func (t *fileTarget) commit() error { return t.file.Commit() }
+func (t *fileTarget) abort()        { t.file.Abort() }
 
 // traceTarget writes a trace.
 type traceTarget struct {

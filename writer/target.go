@@ -73,9 +73,10 @@ func createTarget(path string, opts *Options, hidden bool) (*target, error) {
 	return t, nil
 }
 
-// CheckNew fails where no new file may be created at path. Without force that is
-// any that exists, and its error fs.ErrExist. With force a file is replaced, but
-// neither a directory nor a pipe or device: /dev/null must stay what it is.
+// CheckNew fails where no new file may be created at path: where there is a
+// directory, a pipe or a device, which nothing replaces, or a link to one, and
+// without force where there is a file, with an error that matches fs.ErrExist.
+// Of a link to a file the link is what is replaced.
 func CheckNew(path string, force bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

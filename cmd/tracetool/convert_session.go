@@ -14,6 +14,7 @@ import (
 	"github.com/tracetool/tracetool/reader/remote"
 	"github.com/tracetool/tracetool/runner/session"
 	"github.com/tracetool/tracetool/runner/session/asciicast"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // The films that sessions become.
@@ -37,10 +38,10 @@ func (v *convertVerb) toFilm(ctx context.Context, streams *cli.IO, args []string
 	if err != nil {
 		return err
 	}
-	defer out.file.abort()
+	defer out.file.Abort()
 	report, err := asciicast.Write(out, t, filmVersions[v.to])
 	if err == nil {
-		err = out.file.commit()
+		err = out.file.Commit()
 	}
 	if err != nil {
 		return err
@@ -64,14 +65,14 @@ func loadSession(ctx context.Context, streams *cli.IO, path string) (*session.Tr
 // textOutput is a file that gets its name when it is complete, or stdout.
 type textOutput struct {
 	io.Writer
-	file *pendingFile // nil: stdout
+	file *writer.NewFile // nil: stdout
 }
 
 func createOutput(streams *cli.IO, path string, force bool) (*textOutput, error) {
 	if path == stream {
 		return &textOutput{Writer: streams.Stdout}, nil
 	}
-	file, err := createPending(path, force)
+	file, err := writer.CreateNew(path, force)
 	return &textOutput{Writer: file, file: file}, err
 }
 

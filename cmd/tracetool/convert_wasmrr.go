@@ -31,7 +31,7 @@ func (v *convertVerb) toRR(ctx context.Context, streams *cli.IO, args []string) 
 	if err != nil {
 		return err
 	}
-	defer out.file.abort()
+	defer out.file.Abort()
 	if out.file == nil && v.to == convert.WasmRRCBOR {
 		if out.Writer, err = streams.BinaryStdout(); err != nil {
 			return err
@@ -39,7 +39,7 @@ func (v *convertVerb) toRR(ctx context.Context, streams *cli.IO, args []string) 
 	}
 	report, err := wasmrr.Export(ctx, f, out, encodings[v.to])
 	if err == nil {
-		err = out.file.commit()
+		err = out.file.Commit()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", remote.Redact(args[0]), err)

@@ -12,6 +12,7 @@ import (
 	"github.com/tracetool/tracetool/convert"
 	"github.com/tracetool/tracetool/inspect/har"
 	"github.com/tracetool/tracetool/inspect/network"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // formHAR is the one form that traces are not made of again.
@@ -44,16 +45,16 @@ func (v *convertVerb) writeHAR(ctx context.Context, streams *cli.IO, in, out str
 		_, err := write(streams.Stdout)
 		return err
 	}
-	file, err := createPending(out, v.options.Force)
+	file, err := writer.CreateNew(out, v.options.Force)
 	if err != nil {
 		return err
 	}
-	defer file.abort()
+	defer file.Abort()
 	n, err := write(file)
 	if err != nil {
 		return err
 	}
-	if err := file.commit(); err != nil {
+	if err := file.Commit(); err != nil {
 		return err
 	}
 	streams.Notef("%s: %s", out, plural(n, "request"))

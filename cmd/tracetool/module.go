@@ -19,6 +19,7 @@ import (
 	"github.com/tracetool/tracetool/format"
 	"github.com/tracetool/tracetool/inspect"
 	"github.com/tracetool/tracetool/reader"
+	"github.com/tracetool/tracetool/writer"
 )
 
 var moduleCommand = &cli.Command{
@@ -103,15 +104,15 @@ func (v *moduleGetVerb) run(ctx context.Context, streams *cli.IO, args []string)
 
 // save writes a new file.
 func save(data io.Reader, path string, force bool) error {
-	out, err := createPending(path, force)
+	out, err := writer.CreateNew(path, force)
 	if err != nil {
 		return err
 	}
-	defer out.abort()
+	defer out.Abort()
 	if _, err := io.Copy(out, data); err != nil {
 		return err
 	}
-	return out.commit()
+	return out.Commit()
 }
 
 // minDigest is how many digits of a sha256 are enough to mean it.

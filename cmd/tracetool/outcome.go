@@ -14,6 +14,7 @@ import (
 	"github.com/tracetool/tracetool/cmd/tracetool/internal/ui"
 	"github.com/tracetool/tracetool/format/call"
 	"github.com/tracetool/tracetool/runner"
+	"github.com/tracetool/tracetool/writer"
 )
 
 // outcome is what --report writes: how a run or a replay went.
@@ -122,11 +123,11 @@ func (e *endFlags) bind(fs *pflag.FlagSet) {
 // guard runs the body of a verb that has an outcome, reports it and finds the
 // exit code.
 func (e *endFlags) guard(ctx context.Context, streams *cli.IO, o *outcome, body func() (*runner.Result, error)) error {
-	report, err := createPending(e.report, e.force)
+	report, err := createIfNamed(e.report, e.force)
 	if err != nil {
 		return e.failure(ctx, err)
 	}
-	defer report.abort()
+	defer report.Abort()
 	ended := announceStop(ctx, streams)
 	result, err := body()
 	ended()
@@ -134,7 +135,7 @@ func (e *endFlags) guard(ctx context.Context, streams *cli.IO, o *outcome, body 
 	if report != nil {
 		writeErr := ui.Encode(report, ui.JSON, o)
 		if writeErr == nil {
-			writeErr = report.commit()
+			writeErr = report.Commit()
 		}
 		if writeErr != nil {
 			return e.failure(ctx, errors.Join(err, writeErr))
@@ -144,6 +145,14 @@ func (e *endFlags) guard(ctx context.Context, streams *cli.IO, o *outcome, body 
 		return e.failure(ctx, err)
 	}
 	return e.exit(ctx, result)
+}
+
+// createIfNamed creates a file that a flag may name.
+func createIfNamed(path string, force bool) (*writer.NewFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return writer.CreateNew(path, force)
 }
 
 // patience is how long an interrupted program may go on before we say why.

@@ -17,6 +17,7 @@ import (
 	"github.com/tracetool/tracetool/reader"
 	"github.com/tracetool/tracetool/runner"
 	"github.com/tracetool/tracetool/runner/profile"
+	"github.com/tracetool/tracetool/writer"
 )
 
 var profileCommand = &cli.Command{
@@ -149,11 +150,11 @@ func (v *profileVerb) store(ctx context.Context, streams *cli.IO, operand, kind 
 }
 
 func (v *profileVerb) write(ctx context.Context, streams *cli.IO, path string, make func() (*profile.Profile, *runner.Result, error)) error {
-	out, err := createPending(path, v.force)
+	out, err := writer.CreateNew(path, v.force)
 	if err != nil {
 		return err
 	}
-	defer out.abort()
+	defer out.Abort()
 	p, result, err := make()
 	if err := v.ended(ctx, streams, result, err); err != nil {
 		return err
@@ -161,7 +162,7 @@ func (v *profileVerb) write(ctx context.Context, streams *cli.IO, path string, m
 	if err := p.Write(out); err != nil {
 		return err
 	}
-	if err := out.commit(); err != nil {
+	if err := out.Commit(); err != nil {
 		return err
 	}
 	streams.Notef("%s: %s; look at it with: go tool pprof %s", path, plural(int64(len(p.Sample)), "stack"), shellQuote(path))

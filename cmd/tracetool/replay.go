@@ -129,11 +129,11 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 	if err != nil {
 		return nil, err
 	}
-	dump, err := createPending(v.memory, v.end.force)
+	dump, err := createIfNamed(v.memory, v.end.force)
 	if err != nil {
 		return nil, err
 	}
-	defer dump.abort()
+	defer dump.Abort()
 	if dump != nil {
 		cfg.DumpMemory = dump
 	}
@@ -143,8 +143,10 @@ func (v *replayVerb) replay(ctx context.Context, streams *cli.IO, path string) (
 		return nil, cli.Usagef("--task: %v", err)
 	}
 	v.show(streams, f, remote.Redact(path), result, err)
-	if result != nil && (err == nil || errors.As(err, new(*runner.DivergenceError))) {
-		err = errors.Join(err, dump.commit())
+	if result != nil {
+		if dumped := dump.Commit(); dumped != nil && !errors.Is(err, dumped) { // that a write failed is known
+			err = errors.Join(err, dumped)
+		}
 	}
 	return result, err
 }
