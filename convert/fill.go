@@ -63,7 +63,7 @@ func newFiller(schema *arrow.Schema, foreign bool) (*filler, error) {
 		}
 	}
 	if f.root.width > maxRowBytes {
-		return nil, fmt.Errorf("a row of these columns has %d bytes, want at most %d", f.root.width, maxRowBytes)
+		return nil, fmt.Errorf("a row of these columns has more than %d bytes", maxRowBytes)
 	}
 	if f.value {
 		if len(f.root.members) != 1 {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 )
 
 // Summary is what the footer tells of the whole trace: JSON under KeySummary.
@@ -43,13 +44,25 @@ type FunctionStats struct {
 	Times    Histogram `json:"times,omitempty"`
 }
 
+// Sum is a + b, or the int64 next to it: rows may say anything of their durations.
+func Sum(a, b int64) int64 {
+	sum := a + b
+	switch {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	}
+	return sum
+}
+
 // Merge adds o, the statistics of further events of the same function.
 func (s *FunctionStats) Merge(o *FunctionStats) {
 	s.Count += o.Count
 	s.Errors += o.Errors
-	s.Bytes += o.Bytes
+	s.Bytes = Sum(s.Bytes, o.Bytes)
 	s.Timed += o.Timed
-	s.TotalNS += o.TotalNS
+	s.TotalNS = Sum(s.TotalNS, o.TotalNS)
 	s.MaxNS = max(s.MaxNS, o.MaxNS)
 	s.Times = s.Times.Merge(o.Times)
 }

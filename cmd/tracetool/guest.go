@@ -263,7 +263,7 @@ func (e *environment) addFile(streams *cli.IO, path string) error {
 func checkName(line string) error {
 	key, _, _ := strings.Cut(line, "=")
 	if strings.ContainsFunc(key, func(c rune) bool { return unicode.IsSpace(c) || c == '\uFEFF' }) {
-		return fmt.Errorf("%q: want KEY=VALUE, with nothing before it", line)
+		return fmt.Errorf("%q: want KEY=VALUE, with no space before or in KEY", line)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -45,6 +47,9 @@ func (v *mergeVerb) run(ctx context.Context, streams *cli.IO, args []string) err
 	total := int64(0)
 	for _, path := range args {
 		in, closeTrace, err := v.source.open(ctx, streams, path)
+		if errors.Is(err, syscall.EMFILE) {
+			err = cli.WithHint(err, "merge holds all of its inputs open: merge some of them, then the results, or raise the limit of open files (ulimit -n)")
+		}
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -317,5 +318,21 @@ func TestClosedStdoutEndsQuietly(t *testing.T) {
 		if code := exitCode(t, cmd.Wait()); code != 0 || errs.Len() > 0 {
 			t.Errorf("%s: exit code %d, stderr: %q", strings.Join(args, " "), code, errs.String())
 		}
+	}
+}
+
+// More inputs than the system lets a process open are a mistake that is told so.
+func TestMergeOfManyInputs(t *testing.T) {
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "app.trace.arrow")
+	tool(t, 0, "record", "-q", "../../examples/hello/hello.wasm", "-t", trace)
+	args := append([]string{"-c", `ulimit -n 30; exec tracetool merge -t "$0".all "$@"`, trace}, slices.Repeat([]string{trace}, 40)...)
+	out, err := exec.Command("sh", args...).CombinedOutput()
+	if code := exitCode(t, err); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	wantContains(t, string(out), ": too many open files\nhint: merge holds all of its inputs open")
+	if exists(trace + ".all") {
+		t.Error("there is a trace")
 	}
 }

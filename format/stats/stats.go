@@ -160,7 +160,7 @@ func (g *group) addValues(b *Columns, i, end int, has format.Fields) {
 	}
 	for ; i < end; i++ {
 		if has&format.HasErrno == 0 || b.Errno[i] == 0 {
-			g.bytes += b.Value[i]
+			g.bytes = format.Sum(g.bytes, b.Value[i])
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (g *group) addTimes(durations []int64) {
 	}
 	g.timed += int64(len(durations))
 	for _, ns := range durations {
-		g.total += ns
+		g.total = format.Sum(g.total, ns)
 		g.most = max(g.most, ns)
 		g.times[format.BucketOf(ns)]++
 	}

@@ -1,6 +1,7 @@
 package stats_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,5 +86,21 @@ func BenchmarkOf(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/event")
 		})
+	}
+}
+
+// Durations and values of a hostile trace do not make sums wrap.
+func TestSumsThatDoNotFit(t *testing.T) {
+	const has = uint32(format.HasModule | format.HasFunction | format.HasErrno | format.HasValue | format.HasDuration)
+	for _, n := range []int64{math.MaxInt64, math.MinInt64} {
+		b := stats.Columns{Kind: make([]int8, 2), Module: make([]int16, 2), Function: make([]int16, 2), Errno: make([]int32, 2),
+			Value: []int64{n, n}, Duration: []int64{n, n}, Has: []uint32{has, has}}
+		of := stats.Of(b, header, []string{wasi}, []string{"fd_write"})
+		if of = format.MergeStats(of, of); len(of) != 1 || of[0].TotalNS != n || of[0].Bytes != n {
+			t.Errorf("%+v, want sums of %d", of, n)
+		}
+	}
+	if got := format.Sum(math.MaxInt64, math.MinInt64); got != -1 {
+		t.Errorf("sum %d, want -1", got)
 	}
 }
