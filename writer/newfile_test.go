@@ -61,3 +61,44 @@ func TestNewFile(t *testing.T) {
 	}
 	want("third")
 }
+
+// Of a link the target counts, but the link is what is replaced.
+func TestCheckNewOfLinks(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []struct {
+		to     string
+		forced bool // force lets it be replaced
+		exists bool // else the error is fs.ErrExist
+	}{{file, true, true}, {filepath.Join(dir, "nowhere"), true, true}, {dir, false, false}, {os.DevNull, false, false}} {
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(l.to, link); err != nil {
+			t.Skip(err)
+		}
+		if err := CheckNew(link, false); err == nil || errors.Is(err, fs.ErrExist) != l.exists {
+			t.Errorf("link to %s: %v", l.to, err)
+		}
+		if err := CheckNew(link, true); (err == nil) != l.forced {
+			t.Errorf("link to %s, force: %v", l.to, err)
+		}
+		if !l.forced {
+			continue
+		}
+		f, err := CreateNew(link, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(link); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("link to %s: %v, %v, want a file in its place", l.to, info, err)
+		}
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "kept" {
+		t.Errorf("%q, %v, want what the link led to as it was", got, err)
+	}
+}
