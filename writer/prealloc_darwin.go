@@ -6,10 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// preallocate reserves n bytes at an offset, the file's end, so that a full
-// disk is an error here and not a signal when a mapped page is written.
+// preallocate reserves n bytes at an offset, at or behind the file's end, so
+// that a full disk is an error here and not a signal when a mapped page is
+// written. The system reserves from the file's end on, and a gap with it.
 func preallocate(f *os.File, offset, n int64) error {
-	reserve := unix.Fstore_t{Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: n}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	reserve := unix.Fstore_t{Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: offset + n - info.Size()}
 	if err := unix.FcntlFstore(f.Fd(), unix.F_PREALLOCATE, &reserve); err != nil {
 		return writeZeros(f, offset, n)
 	}

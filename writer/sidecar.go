@@ -114,9 +114,14 @@ func (s *sidecar) init(id uuid.UUID, mode os.FileMode) error {
 	return s.flushHeader()
 }
 
-// alignLarge is the alignment of regions that are as large: pages of that size
-// can hold them.
-const alignLarge = 2 << 20
+// Regions are mapped each by itself, so that they begin where a page does: on
+// every machine, of which the largest pages are those of 64 KiB that arm64 may
+// have (16 KiB on macOS). Regions that are as large as alignLarge can be held by
+// pages of that size, and begin where one does.
+const (
+	alignRegion = 64 << 10
+	alignLarge  = 2 << 20
+)
 
 // extend makes the file longer by n bytes, on disk and not merely in length,
 // and returns their memory.
@@ -138,9 +143,11 @@ func (s *sidecar) extend(n int64) ([]byte, error) {
 func (s *sidecar) region(i int, rows, input, output int64, usage usage) (*region, error) {
 	sl := s.slots[i]
 	layout := format.NewSidecarRegion(rows, input, output)
+	align := int64(alignRegion)
 	if layout.Size >= alignLarge {
-		s.size += -s.size & (alignLarge - 1)
+		align = alignLarge
 	}
+	s.size += -s.size & (align - 1)
 	offset := s.size
 	m, err := s.extend(layout.Size)
 	if err != nil {
@@ -160,10 +167,13 @@ func (s *sidecar) region(i int, rows, input, output int64, usage usage) (*region
 	return r, nil
 }
 
-// retire marks a slot as unused.
+// retire marks a slot as unused. The load keeps what is stored afterwards, rows
+// of the next segment, behind the mark: an atomic store alone lets plain stores
+// pass it on arm64, and a reader would take those rows for the old segment's.
 func (s *sidecar) retire(sl *slot) {
 	atomic.StoreInt64(sl.count, 0)
 	sl.put(format.SlotSegment, 0)
+	atomic.LoadInt64(sl.count)
 }
 
 // open assigns the slot of a region to the region's segment.

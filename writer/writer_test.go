@@ -675,6 +675,35 @@ func TestSmallBeginning(t *testing.T) {
 	}
 }
 
+// TestRegionsAtPages: regions are mapped, and begin where a page of any machine
+// does.
+func TestRegionsAtPages(t *testing.T) {
+	path := tracePath(t)
+	w := mustCreate(t, path, options)
+	check := func(when string) {
+		header := readFile(t, path+format.SidecarSuffix)
+		for i := range format.SidecarSlots {
+			slot, err := format.ParseSidecarSlot(header, i, int64(len(header)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slot.Segment >= 0 && slot.Offset%(64<<10) != 0 {
+				t.Errorf("%s: slot %d has its region at byte %d, want a multiple of 64 KiB", when, i, slot.Offset)
+			}
+		}
+	}
+	appendAll(t, w, clockEvents(1))
+	check("first")
+	if err := w.Seal(); err != nil { // the next segment is in the other slot
+		t.Fatal(err)
+	}
+	appendAll(t, w, clockEvents(1))
+	check("second")
+	appendAll(t, w, clockEvents(firstSegmentRows))
+	check("larger")
+	mustClose(t, w)
+}
+
 // TestDurations: rows without a duration take next to no space, and none is
 // read from them, although their elements in the file hold something.
 func TestDurations(t *testing.T) {
