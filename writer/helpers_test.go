@@ -23,6 +23,18 @@ var options = Options{Modules: []string{"wasi_snapshot_preview1"}, Functions: []
 
 func tracePath(tb testing.TB) string { return filepath.Join(tb.TempDir(), "t.trace.arrow") }
 
+// settle brings what was appended to the file where its memory is not mapped,
+// as a ticker does.
+func settle(t *testing.T, w *Writer) {
+	t.Helper()
+	if mapped || w.sidecar == nil || !w.started {
+		return
+	}
+	if _, err := w.onTick(false); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func clockEvent(i int) *format.Event {
 	return &format.Event{Time: int64(i) * 40, Kind: format.KindCall, Module: 0, Function: 1,
 		P:   [format.NumParams]int64{0, 1, 1024},

@@ -52,6 +52,7 @@ func TestOpen(t *testing.T) {
 					t.Errorf("%d events of trace %s, want %d", w.Events(), w.Header().ID, cuts[i])
 				}
 				appendAll(t, w, events[cuts[i]:cut])
+				settle(t, w)
 				compare(t, collect(t, openReader(t, path), reader.Query{}), events[:cut])
 				mustClose(t, w)
 			}

@@ -201,10 +201,10 @@ func (s *sidecar) remove() error {
 	return removeOpen(s.file)
 }
 
-// close leaves the file for recovery.
+// close leaves the file for recovery, with all rows.
 func (s *sidecar) close() {
+	_, _ = s.flush(), s.file.Close() // there is an error already
 	s.unmap()
-	_ = s.file.Close() // there is an error already
 }
 
 func (s *sidecar) unmap() {

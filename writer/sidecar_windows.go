@@ -38,7 +38,8 @@ func (s *sidecar) flushHeader() error {
 }
 
 // flush writes the rows that are new since the last flush, then the header
-// with their count.
+// with their count. A slot of a new segment is unused on file until then, so
+// that no reader takes its rows for those of the segment before.
 func (s *sidecar) flush() error {
 	header := make([]byte, len(s.header))
 	copy(header, s.header)
@@ -49,6 +50,12 @@ func (s *sidecar) flush() error {
 		}
 		if slot.Segment < 0 {
 			continue
+		}
+		if sl.flushed == (flushed{}) {
+			segment := int64(format.SidecarSlotAt + i*format.SidecarSlotSize + format.SlotSegment)
+			if _, err := s.file.WriteAt(make([]byte, 8), segment); err != nil {
+				return err
+			}
 		}
 		if err := s.flushSlot(sl, slot); err != nil {
 			return err

@@ -83,10 +83,15 @@ func Create(path string, opts Options) (*Writer, error) {
 		return nil, err
 	}
 	hidden := opts.NoSidecar || opts.Schema != nil || opts.Seq
-	if !hidden && !opts.Force {
-		if err := checkNoSidecar(path); err != nil {
-			return nil, err
-		}
+	switch {
+	case hidden:
+	case !opts.Force:
+		err = checkNoSidecar(path)
+	case !renamesOpen: // createTarget removes the old trace: not that of a recorder at work
+		err = removeStale(path + format.SidecarSuffix)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if w.target, err = createTarget(path, &w.opts, hidden); err != nil {
 		return nil, err

@@ -487,6 +487,7 @@ func TestSealAndRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		settle(t, w)
 		f := openReader(t, path)
 		compare(t, collect(t, f, reader.Query{}), events[:i+1])
 		f.Close()
@@ -693,13 +694,16 @@ func TestRegionsAtPages(t *testing.T) {
 		}
 	}
 	appendAll(t, w, clockEvents(1))
+	settle(t, w)
 	check("first")
 	if err := w.Seal(); err != nil { // the next segment is in the other slot
 		t.Fatal(err)
 	}
 	appendAll(t, w, clockEvents(1))
+	settle(t, w)
 	check("second")
 	appendAll(t, w, clockEvents(firstSegmentRows))
+	settle(t, w)
 	check("larger")
 	mustClose(t, w)
 }
