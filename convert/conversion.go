@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -55,7 +54,7 @@ func (c *conversion) run() error {
 }
 
 func (c *conversion) fromPath() error {
-	file, err := os.Open(c.in.Path)
+	file, err := openInput(c.in.Path)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/tracetool/tracetool/convert/wasmrr"
 	"github.com/tracetool/tracetool/format"
@@ -46,9 +48,23 @@ func notForm(head []byte, path string) error {
 	return fmt.Errorf("%s: %w: %s, nor JSON", path, format.ErrNotTrace, what)
 }
 
+// openInput opens a file. Of a directory only reading fails, and Windows does not
+// say why.
+func openInput(path string) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		file.Close()
+		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	}
+	return file, nil
+}
+
 // detectFile is detect for a file.
 func detectFile(path string) (Form, error) {
-	file, err := os.Open(path)
+	file, err := openInput(path)
 	if err != nil {
 		return "", err
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tracetool/tracetool/format"
@@ -42,6 +44,9 @@ func Load(path string) (Module, error) {
 	defer file.Close()
 	var data bytes.Buffer
 	if _, err := io.CopyN(&data, file, preamble); err != nil && err != io.EOF {
+		if info, e := file.Stat(); e == nil && info.IsDir() {
+			err = &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR} // Windows does not say so
+		}
 		return Module{}, err
 	}
 	m := Module{Name: strings.ToValidUTF8(filepath.Base(path), "\uFFFD"), Bytes: data.Bytes()}

@@ -3,6 +3,7 @@ package host
 import (
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // Dir is an open directory: the place paths are relative to, and which none
@@ -118,6 +119,10 @@ func (d *Dir) Symlink(target, path string) error {
 	if _, err := parse(target); err != nil {
 		return err
 	}
+	target = filepath.FromSlash(target) // what other programs can follow
+	if filepath.VolumeName(target) != "" || os.IsPathSeparator(target[0]) {
+		return EPERM
+	}
 	n, err := d.parseToChange(path)
 	if err != nil {
 		return err
@@ -135,7 +140,7 @@ func (d *Dir) Readlink(path string) (string, error) {
 		return "", err
 	}
 	target, err := d.root.Readlink(n.full)
-	return target, fail(err)
+	return filepath.ToSlash(target), fail(err)
 }
 
 // Link gives the file at oldPath one more name, newPath below newDir. A link at

@@ -49,10 +49,23 @@ func retry(f func() error) error {
 	}
 }
 
+// unlink fails with EISDIR of a directory, of which macOS says EPERM as POSIX
+// has it. That another object may have the name meanwhile does no harm: unlinkat
+// could have met that one.
 func (d *Dir) unlink(n name) error {
 	return d.inParent(n, func(fd int, base string) error {
-		return unix.Unlinkat(fd, base, 0)
+		err := unix.Unlinkat(fd, base, 0)
+		if err == unix.EPERM && isDirectory(fd, base) {
+			return unix.EISDIR
+		}
+		return err
 	})
+}
+
+func isDirectory(fd int, base string) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(fd, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 func (d *Dir) rmdir(n name) error {

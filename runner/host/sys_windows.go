@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -21,9 +22,10 @@ const (
 
 func errnoOfPlatform(sys syscall.Errno) Errno {
 	switch sys {
-	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND, windows.ERROR_INVALID_NAME:
+	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND, windows.ERROR_INVALID_NAME, windows.ERROR_BAD_PATHNAME:
 		return ENOENT
-	case windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION:
+	case windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION,
+		windows.ERROR_DELETE_PENDING, windows.ERROR_USER_MAPPED_FILE:
 		return EACCES
 	case windows.ERROR_FILE_EXISTS, windows.ERROR_ALREADY_EXISTS:
 		return EEXIST
@@ -33,11 +35,25 @@ func errnoOfPlatform(sys syscall.Errno) Errno {
 		return ENOTDIR
 	case windows.ERROR_INVALID_HANDLE:
 		return EBADF
-	case windows.ERROR_INVALID_PARAMETER, windows.ERROR_NEGATIVE_SEEK:
+	case windows.ERROR_INVALID_PARAMETER, windows.ERROR_NEGATIVE_SEEK, windows.ERROR_NOT_A_REPARSE_POINT:
 		return EINVAL
+	case windows.ERROR_CANT_RESOLVE_FILENAME:
+		return ELOOP
+	case windows.ERROR_FILENAME_EXCED_RANGE:
+		return ENAMETOOLONG
+	case windows.ERROR_TOO_MANY_LINKS:
+		return EMLINK
+	case windows.ERROR_WRITE_PROTECT:
+		return EROFS
+	case windows.ERROR_FILE_TOO_LARGE:
+		return EFBIG
+	case windows.ERROR_DISK_QUOTA_EXCEEDED:
+		return EDQUOT
+	case windows.ERROR_NOT_SUPPORTED, windows.ERROR_CALL_NOT_IMPLEMENTED, windows.ERROR_INVALID_FUNCTION, syscall.EWINDOWS:
+		return ENOTSUP
 	case windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA:
 		return EPIPE
-	case windows.ERROR_DISK_FULL:
+	case windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL:
 		return ENOSPC
 	case windows.ERROR_TOO_MANY_OPEN_FILES:
 		return EMFILE
@@ -71,8 +87,30 @@ func errnoOfSocket(sys syscall.Errno) Errno {
 		return EHOSTUNREACH
 	case windows.WSAENETUNREACH:
 		return ENETUNREACH
+	case windows.WSAENETDOWN:
+		return ENETDOWN
 	case windows.WSAEMSGSIZE:
 		return EMSGSIZE
+	case windows.WSAENOTCONN:
+		return ENOTCONN
+	case windows.WSAEISCONN:
+		return EISCONN
+	case windows.WSAESHUTDOWN:
+		return EPIPE
+	case windows.WSAEACCES:
+		return EACCES
+	case windows.WSAEINVAL:
+		return EINVAL
+	case windows.WSAEMFILE:
+		return EMFILE
+	case windows.WSAEOPNOTSUPP:
+		return ENOTSUP
+	case windows.WSAENOPROTOOPT:
+		return ENOPROTOOPT
+	case windows.WSAEPROTONOSUPPORT:
+		return EPROTONOSUPPORT
+	case windows.WSAEDESTADDRREQ:
+		return EDESTADDRREQ
 	}
 	return EIO
 }
@@ -136,6 +174,9 @@ func (d *Dir) setTimesNoFollow(n name, t Times) error {
 func link(d *Dir, from name, newDir *Dir, to name) error {
 	if d != newDir {
 		return EXDEV
+	}
+	if mode, err := d.kind(from); err != nil || mode.IsDir() {
+		return cmp.Or(err, error(EPERM)) // Windows says that access is denied
 	}
 	return fail(d.root.Link(from.bare, to.bare))
 }
