@@ -166,7 +166,7 @@ func parseDir(s string) (format.Preopen, error) {
 	rest, readOnly := strings.CutSuffix(s, ":ro")
 	host, guest, named := strings.Cut(rest, "::")
 	if !named {
-		if guest = host; filepath.Clean(host) == "." {
+		if guest = filepath.ToSlash(host); filepath.Clean(host) == "." {
 			guest = "/"
 		}
 	}

@@ -17,6 +17,8 @@ func TestParseDir(t *testing.T) {
 		"/srv/d::/d:ro":    {Host: "/srv/d", Guest: "/d", ReadOnly: true},
 		`C:\data::/d:ro`:   {Host: `C:\data`, Guest: "/d", ReadOnly: true},
 		"with:colon::/x:y": {Host: "with:colon", Guest: "/x:y"},
+
+		filepath.Join("a", "b"): {Host: filepath.Join("a", "b"), Guest: "a/b"}, // with what separates a guest's paths
 	} {
 		got, err := parseDir(text)
 		if err != nil {
