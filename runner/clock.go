@@ -18,7 +18,7 @@ const (
 // second, so that its steps reach the guest, and goes on by the monotonic clock
 // in between. That costs half of reading the wall clock.
 type clock struct {
-	base   time.Time    // when the recording began: 0 of the monotonic clock
+	base   ticks.Base   // when the recording began: 0 of the monotonic clock
 	ticks  *ticks.Clock // nil: the system's
 	start  int64        // wall clock then, ns since the Unix epoch
 	offset int64        // wall clock minus monotonic clock
@@ -28,7 +28,7 @@ type clock struct {
 // newClock returns a clock that begins now. Reading it is what costs most of a
 // recorded call, so that a recorder's own is the processor's where that may be.
 func newClock(recording bool) *clock {
-	now := time.Now()
+	now := ticks.Begin()
 	wall := now.UnixNano()
 	c := &clock{base: now, start: wall, offset: wall, due: anchorInterval}
 	if recording {
@@ -56,7 +56,7 @@ func (c *clock) elapsed() int64 {
 	if c.ticks != nil {
 		return c.ticks.Now()
 	}
-	return int64(time.Since(c.base))
+	return c.base.Since()
 }
 
 // Wall returns the nanoseconds since the Unix epoch.
@@ -69,7 +69,7 @@ func (c *clock) anchor(mono int64) {
 	var step int64
 	for range stepReadings {
 		now := time.Now()
-		step = now.UnixNano() - int64(now.Sub(c.base)) - c.offset
+		step = now.UnixNano() - int64(now.Sub(c.base.Time)) - c.offset
 		if -stepTolerance <= step && step <= stepTolerance {
 			return
 		}

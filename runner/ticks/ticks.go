@@ -27,7 +27,7 @@ const (
 // Clock tells the nanoseconds since a moment, and never goes back. It is for
 // one goroutine at a time.
 type Clock struct {
-	base   time.Time
+	base   Base
 	origin pair   // since when the rate is measured
 	anchor pair   // what readings are computed from
 	rate   uint64 // ns a tick << shift; 0 while it is not known
@@ -42,8 +42,8 @@ type pair struct {
 	ns    int64
 }
 
-// New returns a clock that is 0 at base, which must have a monotonic reading.
-func New(base time.Time) *Clock {
+// New returns a clock that is 0 at base.
+func New(base Base) *Clock {
 	c := &Clock{base: base, usable: reliable()}
 	if c.usable {
 		c.origin = c.compare()
@@ -62,7 +62,7 @@ func (c *Clock) Now() int64 {
 // renew measures the rate, if there is a counter and it has run long enough,
 // and returns the time.
 func (c *Clock) renew() int64 {
-	ns := int64(time.Since(c.base))
+	ns := c.base.Since()
 	if !c.usable || ns-c.origin.ns < minSpan {
 		return max(ns, c.floor)
 	}
@@ -101,7 +101,7 @@ func (c *Clock) compare() pair {
 	width := ^uint64(0)
 	for range 3 {
 		before := count()
-		ns := int64(time.Since(c.base))
+		ns := c.base.Since()
 		if w := count() - before; w < width {
 			width, best = w, pair{before + w/2, ns}
 		}
