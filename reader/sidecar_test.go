@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +28,15 @@ func recording(tb testing.TB, n int) (string, *writer.Writer) {
 		tb.Fatal(err)
 	}
 	write(tb, w, 0, n)
+	settle()
 	return path, w
+}
+
+// settle waits until what was written is on file: on Windows that takes 100 ms.
+func settle() {
+	if runtime.GOOS == "windows" {
+		time.Sleep(300 * time.Millisecond)
+	}
 }
 
 // dead copies a recording as it is on disk: what a killed recorder leaves.
@@ -59,6 +68,7 @@ func TestLive(t *testing.T) {
 		t.Errorf("changed %v, %v", changed, err)
 	}
 	write(t, w, 25, 37)
+	settle()
 	if changed, err := f.Refresh(); !changed || err != nil {
 		t.Errorf("changed %v, %v", changed, err)
 	}
@@ -228,6 +238,7 @@ func TestSidecarSlots(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, w, 25, 31) // segment 3 is open, 2 is stale
+	settle()
 	path = dead(t, path)
 	intact, err := os.ReadFile(path + format.SidecarSuffix)
 	if err != nil {
