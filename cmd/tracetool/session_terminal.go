@@ -63,7 +63,7 @@ func screenOf(streams *cli.IO) (*os.File, error) {
 	if out, isFile := streams.Stdout.Underlying().(*os.File); isFile && streams.Stdout.Terminal() {
 		return out, nil
 	}
-	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+	return openTTY()
 }
 
 // read hands over what is typed. It ends with the terminal.
