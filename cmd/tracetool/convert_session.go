@@ -95,6 +95,9 @@ func openFilm(ctx context.Context, streams *cli.IO, path string) (film io.ReadCl
 		case err != nil:
 			return nil, nil, err
 		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, nil, f.Close() // which package convert tells
+		}
 		file, r = f, bufio.NewReader(f)
 	}
 	head, err := r.Peek(1 << 12)
