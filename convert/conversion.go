@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -54,7 +55,7 @@ func (c *conversion) run() error {
 }
 
 func (c *conversion) fromPath() error {
-	file, err := openInput(c.in.Path)
+	file, err := openInput(c.in.Path, os.Open)
 	if err != nil {
 		return err
 	}

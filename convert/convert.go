@@ -203,7 +203,8 @@ func (in *Input) name() string {
 }
 
 // Open opens a trace in any form for reading. Text is first converted into a
-// temporary trace, which cleanup removes; cleanup also closes the file.
+// temporary trace, which cleanup removes; cleanup also closes the file. A pipe by
+// its name is an error that matches format.ErrNotTrace: see OpenReader.
 func Open(ctx context.Context, path string, opts Options) (f *reader.File, cleanup func() error, err error) {
 	form, err := detectFile(path)
 	if err != nil {

@@ -48,10 +48,10 @@ func notForm(head []byte, path string) error {
 	return fmt.Errorf("%s: %w: %s, nor JSON", path, format.ErrNotTrace, what)
 }
 
-// openInput opens a file. Of a directory only reading fails, and Windows does not
-// say why.
-func openInput(path string) (*os.File, error) {
-	file, err := os.Open(path)
+// openInput opens a file as open does. Of a directory only reading fails, and
+// Windows does not say why.
+func openInput(path string, open func(string) (*os.File, error)) (*os.File, error) {
+	file, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func openInput(path string) (*os.File, error) {
 
 // detectFile is detect for a file.
 func detectFile(path string) (Form, error) {
-	file, err := openInput(path)
+	file, err := openInput(path, reader.OpenFile)
 	if err != nil {
 		return "", err
 	}
