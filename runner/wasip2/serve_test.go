@@ -229,11 +229,7 @@ func TestServeInformational(t *testing.T) {
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, s)
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	r := bufio.NewReader(conn)
 	interim, err := http.ReadResponse(r, nil)
@@ -258,11 +254,7 @@ func TestServeUnread(t *testing.T) {
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, s)
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -282,14 +274,21 @@ func TestValidText(t *testing.T) {
 	}
 }
 
-// raw sends a request on a connection of its own and returns all that comes back.
-func raw(t *testing.T, s *httptest.Server, request string) string {
+// dial connects to a server until the test ends.
+func dial(t *testing.T, s *httptest.Server) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// raw sends a request on a connection of its own and returns all that comes back.
+func raw(t *testing.T, s *httptest.Server, request string) string {
+	t.Helper()
+	conn := dial(t, s)
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -405,11 +404,7 @@ func TestServeOld(t *testing.T) {
 		g.want("ok", web+"[static]outgoing-body.finish", body, none)
 		return nil
 	})
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, s)
 	io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
 	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 || len(failed.list) > 0 {
 		t.Errorf("%v, %v, %q", resp, err, failed.list)
