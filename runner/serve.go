@@ -37,7 +37,8 @@ type ServeConfig struct {
 	Config
 	// Failed is told why the host answered a request in place of the
 	// component, or why its answer was cut short: a trap, say. It is called by
-	// several goroutines at a time. nil: nobody is told.
+	// several goroutines at a time, and not after Serve has returned. nil: nobody
+	// is told.
 	Failed func(r *http.Request, err error)
 }
 
@@ -86,6 +87,9 @@ type served struct {
 	host      wasip2.Config
 	slots     chan struct{}
 	guests    context.Context // ends guests
+
+	requests sync.RWMutex // is held by each request for reading
+	over     bool         // none may begin any more
 
 	mu    sync.Mutex // of the writer, tasks and err
 	tasks int32
@@ -139,7 +143,7 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 	s.guests, stopGuests = context.WithCancel(context.WithoutCancel(ctx))
 	defer stopGuests()
 	server := &http.Server{
-		Handler:           &wasip2.Handler{Config: s.host, Handle: s.handle, Failed: s.cfg.Failed},
+		Handler:           s.counted(&wasip2.Handler{Config: s.host, Handle: s.handle, Failed: s.cfg.Failed}),
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    wasip2.MaxHeaderBytes,
 		ConnContext:       wasip2.ConnContext,
@@ -162,6 +166,10 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 	}
 	<-drained
 	s.wait()
+	stopGuests()
+	s.requests.Lock() // when those have ended whose guests are done
+	s.over = true
+	s.requests.Unlock()
 	if s.err != nil {
 		return s.err
 	}
@@ -169,6 +177,19 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// counted is a handler whose requests serve waits for: a server that is closed
+// leaves them behind.
+func (s *served) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.RLock()
+		defer s.requests.RUnlock()
+		if s.over {
+			panic(http.ErrAbortHandler)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // wait waits for guests that go on after their connections were closed.
