@@ -317,7 +317,7 @@ func (g *guests) over(e *Exchange, why string) {
 		return
 	}
 	r := &e.Response
-	none := e.Request.Method == "HEAD" || r.Status == 204 || r.Status == 304
+	none := e.noBody()
 	switch {
 	case r.Status == 0:
 		e.fail("no response: " + why)

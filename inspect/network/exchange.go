@@ -117,6 +117,11 @@ func (b Bytes) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString(b)})
 }
 
+// noBody tells whether the response has none, whatever its headers say.
+func (e *Exchange) noBody() bool {
+	return e.Request.Method == "HEAD" || e.Response.Status == 204 || e.Response.Status == 304
+}
+
 // setURL makes an absolute URL of the target, with the host that the request
 // names, or else the address of the server.
 func (e *Exchange) setURL() {

@@ -114,6 +114,11 @@ func (h *http) hold(e *Exchange, n int) {
 	h.kept += n
 }
 
+// holdFields counts the fields of a message, which were n bytes of text.
+func (h *http) holdFields(e *Exchange, n int, list []Header) {
+	h.hold(e, n+headerOverhead*len(list))
+}
+
 // keep adds bytes to the body of a message, as far as bodies are kept.
 func (h *http) keep(e *Exchange, m *Message, b []byte) {
 	m.BodyBytes += min(int64(len(b)), math.MaxInt64-m.BodyBytes)
@@ -360,7 +365,7 @@ func (s *stream) startRequest(first string, m Message) error {
 	e.Request = Request{Method: method, Target: rest[:at], Message: m}
 	e.setURL()
 	s.started, s.exchange, s.message = true, e, &e.Request.Message
-	s.conn.http.hold(e, int(m.HeaderBytes)+headerOverhead*len(m.Headers))
+	s.conn.http.holdFields(e, int(m.HeaderBytes), m.Headers)
 	if len(s.conn.pending) > maxPending {
 		return errPending
 	}
@@ -383,9 +388,9 @@ func (s *stream) startResponse(first string, m Message) error {
 	e := s.conn.responded(s)
 	e.Response = Response{Status: status, Reason: reason, Message: m}
 	s.exchange, s.message = e, &e.Response.Message
-	s.conn.http.hold(e, int(m.HeaderBytes)+headerOverhead*len(m.Headers))
+	s.conn.http.holdFields(e, int(m.HeaderBytes), m.Headers)
 	tunnel := status == statusSwitching || e.Request.Method == "CONNECT" && status < 300
-	none := tunnel || e.Request.Method == "HEAD" || status == 204 || status == 304
+	none := tunnel || e.noBody()
 	if err := s.body(none); err != nil {
 		return err
 	}

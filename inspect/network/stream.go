@@ -215,7 +215,7 @@ func (s *stream) trailer() {
 		return
 	}
 	s.message.Trailers = trailers
-	s.conn.http.hold(s.exchange, len(s.text)+headerOverhead*len(trailers))
+	s.conn.http.holdFields(s.exchange, len(s.text), trailers)
 	s.drop()
 	s.finish()
 }
