@@ -88,7 +88,7 @@ type served struct {
 	slots     chan struct{}
 	guests    context.Context // ends guests
 
-	requests sync.RWMutex // is held by each request for reading
+	requests sync.RWMutex // is held by each request for reading, until its guest has ended
 	over     bool         // none may begin any more
 
 	mu    sync.Mutex // of the writer, tasks and err
@@ -165,9 +165,8 @@ func (s *served) serve(ctx context.Context, l net.Listener) error {
 		s.stop()
 	}
 	<-drained
-	s.wait()
 	stopGuests()
-	s.requests.Lock() // when those have ended whose guests are done
+	s.requests.Lock() // once all have ended: some go on after their connections were closed
 	s.over = true
 	s.requests.Unlock()
 	if s.err != nil {
@@ -190,13 +189,6 @@ func (s *served) counted(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-// wait waits for guests that go on after their connections were closed.
-func (s *served) wait() {
-	for range maxServed {
-		s.slots <- struct{}{}
-	}
 }
 
 // handle serves one request as a task. The guest goes on when the client has

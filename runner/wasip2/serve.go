@@ -207,7 +207,8 @@ func send(w http.ResponseWriter, r *http.Request, resp *outgoingResponse) error 
 	if !hasBody(r, resp.status) {
 		to = io.Discard
 	}
-	if err := copyBody(to, http.NewResponseController(w), resp.out); err != nil {
+	flush := http.NewResponseController(w)
+	if err := copyBody(to, flush, resp.out); err != nil {
 		resp.out.Fail(sendError(err))
 		return err
 	}
@@ -215,7 +216,7 @@ func send(w http.ResponseWriter, r *http.Request, resp *outgoingResponse) error 
 		return nil
 	}
 	// Or the library gives an empty body a length, which has no trailers.
-	if err := http.NewResponseController(w).Flush(); err != nil {
+	if err := flush.Flush(); err != nil {
 		return err
 	}
 	for _, f := range resp.out.trailers {
