@@ -48,7 +48,8 @@ func newCursor(f *reader.File, task int32, limit int64) *cursor {
 // other returns a cursor for one of the tasks that c has seen, c being at its
 // end. It reads no more than the task's own segments, of which there may be as
 // many as there are tasks.
-func (c *cursor) other(task int32, where span) *cursor {
+func (c *cursor) other(task int32) *cursor {
+	where := c.others[task]
 	return &cursor{f: c.f, task: task, limit: c.limit, decoded: c.decoded, segment: where.first, until: where.last + 1, after: c.number(), observe: c.observe}
 }
 

@@ -66,7 +66,7 @@ func TestCursorTasks(t *testing.T) {
 		first := newCursor(open(t, path), 0, limit)
 		through(first)
 		for _, task := range slices.Sorted(maps.Keys(first.others)) {
-			through(first.other(task, first.others[task]))
+			through(first.other(task))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("seed %d: -want +got:\n%s", seed, diff)

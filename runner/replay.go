@@ -351,7 +351,7 @@ func (r *replay) run(ctx context.Context) (*Result, error) {
 			if r.err != nil {
 				break
 			}
-			r.replayTask(ctx, cur.other(task, cur.others[task]))
+			r.replayTask(ctx, cur.other(task))
 		}
 	}
 	r.result.Duration = time.Since(began)
