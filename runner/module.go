@@ -42,20 +42,20 @@ func Load(path string) (Module, error) {
 		return Module{}, err
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return Module{}, err
+	}
+	if info.IsDir() { // to read it fails, but Windows does not say why
+		return Module{}, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	}
 	var data bytes.Buffer
 	if _, err := io.CopyN(&data, file, preamble); err != nil && err != io.EOF {
-		if info, e := file.Stat(); e == nil && info.IsDir() {
-			err = &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR} // Windows does not say so
-		}
 		return Module{}, err
 	}
 	m := Module{Name: strings.ToValidUTF8(filepath.Base(path), "\uFFFD"), Bytes: data.Bytes()}
 	if err := m.Check(); err != nil && !errors.Is(err, ErrComponent) {
 		return Module{}, fmt.Errorf("%s: %w", path, err)
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return Module{}, err
 	}
 	size := info.Size() // 0 of a pipe
 	if size <= maxModule {
